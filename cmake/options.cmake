@@ -1,0 +1,36 @@
+# Compiler and linker settings that hold for every target of ours.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(outcrop_options INTERFACE)
+target_compile_options(outcrop_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+                       -Wno-sign-conversion)  # "for (unsigned char c : text)" is how bytes are read here
+if(OUTCROP_WERROR)
+  target_compile_options(outcrop_options INTERFACE -Werror)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  # -O1 keeps coroutine frames small and the tests fast; line tables are enough for a stack trace.
+  target_compile_options(outcrop_options INTERFACE -O1 -gline-tables-only)
+else()
+  target_compile_options(outcrop_options INTERFACE -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+endif()
+if(OUTCROP_SANITIZE)
+  target_compile_options(outcrop_options INTERFACE -fsanitize=${OUTCROP_SANITIZE} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  string(REPLACE "fuzzer-no-link," "" OUTCROP_LINK_SANITIZE "${OUTCROP_SANITIZE}")
+  target_link_options(outcrop_options INTERFACE -fsanitize=${OUTCROP_LINK_SANITIZE})
+endif()
+find_program(LLD ld.lld-19 NAMES ld.lld)
+if(LLD)
+  target_link_options(outcrop_options INTERFACE -fuse-ld=${LLD})
+endif()
+if(OUTCROP_TIDY)
+  set(CMAKE_CXX_CLANG_TIDY clang-tidy-19 --quiet)
+endif()
