@@ -3,15 +3,15 @@
 /// bounded stream of them, Semaphore a bounded number of permits.
 /// Threads: the event loop's thread only. The waiter is resumed inside the call that wakes it.
 
+#include "base/result.h"
+#include "base/task.h"
+
 #include <coroutine>
 #include <cstddef>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
-
-#include "base/result.h"
-#include "base/task.h"
 
 namespace outcrop {
 
@@ -69,7 +69,8 @@ class Channel {
   /// false when the channel is closed.
   Task<bool> push(T item) const {
     auto state = state_;
-    while (!state->closed && state->items.size() >= state->limit) co_await Wait{state, &State::producer};
+    while (!state->closed && state->items.size() >= state->limit)
+      co_await Wait{state, &State::producer};
     if (state->closed) co_return false;
     state->items.push_back(std::move(item));
     wake(state->consumer);
@@ -114,10 +115,12 @@ class Channel {
   std::shared_ptr<State> state_;
 };
 
-/// `permits` at a time, first come, first served. At most `waiting_limit` wait; the next is refused.
+/// `permits` at a time, first come, first served. At most `waiting_limit` wait; the next is
+/// refused.
 class Semaphore {
  public:
-  Semaphore(std::size_t permits, std::size_t waiting_limit) : permits_(permits), waiting_limit_(waiting_limit) {}
+  Semaphore(std::size_t permits, std::size_t waiting_limit)
+      : permits_(permits), waiting_limit_(waiting_limit) {}
 
   class [[nodiscard]] Permit {
    public:
@@ -141,7 +144,8 @@ class Semaphore {
     if (permits_ > 0) {
       --permits_;
     } else {
-      if (waiters_.size() >= waiting_limit_) co_return fail(Code::throttled, "Too many requests, please wait before trying again.");
+      if (waiters_.size() >= waiting_limit_)
+        co_return fail(Code::throttled, "Too many requests, please wait before trying again.");
       co_await Wait{this};  // give_back() hands its permit over directly
     }
     co_return Permit(this);

@@ -1,6 +1,7 @@
 #pragma once
 /// Cancellation travels down: who starts work holds a CancelSource, the work gets its CancelToken.
-/// Threads: the event loop's thread only. Callbacks run inside cancel(), once, in order of registration.
+/// Threads: the event loop's thread only. Callbacks run inside cancel(), once, in order of
+/// registration.
 
 #include <functional>
 #include <list>
@@ -33,7 +34,8 @@ class CancelRegistration {
   }
   ~CancelRegistration() { reset(); }
   void reset() {
-    if (auto state = std::exchange(state_, nullptr); state && !state->cancelled) state->callbacks.erase(position_);
+    if (auto state = std::exchange(state_, nullptr); state && !state->cancelled)
+      state->callbacks.erase(position_);
   }
 
  private:

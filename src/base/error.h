@@ -63,8 +63,8 @@ struct FieldError {
   std::string message;
 };
 
-/// message is for the caller: it names the field, the value's size or type and what is allowed, never
-/// a secret or a prompt. detail is for the log alone.
+/// message is for the caller: it names the field, the value's size or type and what is allowed,
+/// never a secret or a prompt. detail is for the log alone.
 struct Error {
   Code code = Code::internal;
   std::string message;

@@ -1,11 +1,10 @@
 #include "base/ids.h"
 
-#include <sys/random.h>
+#include "base/text.h"
 
 #include <cstring>
 #include <stdexcept>
-
-#include "base/text.h"
+#include <sys/random.h>
 
 namespace outcrop {
 namespace {

@@ -2,13 +2,13 @@
 /// Result<T>: a value or an Error. Foreseeable failures travel as values; exceptions are left to
 /// allocation, libraries and constructors.
 
-#include <string>
-#include <utility>
+#include "base/error.h"
 
 #include <fmt/format.h>
 #include <tl/expected.hpp>
 
-#include "base/error.h"
+#include <string>
+#include <utility>
 
 namespace outcrop {
 
@@ -34,13 +34,15 @@ Failure fail(Code code, fmt::format_string<Args...> format, Args&&... args) {
 // CHECK / CO_CHECK: the same for an expression whose value is not wanted.
 #define OUTCROP_CONCAT_(a, b) a##b
 #define OUTCROP_CONCAT(a, b) OUTCROP_CONCAT_(a, b)
-#define OUTCROP_TRY_(result, name, expression, leave)                   \
-  auto result = (expression);                                           \
+#define OUTCROP_TRY_(result, name, expression, leave)                               \
+  auto result = (expression);                                                       \
   if (!result) leave ::tl::unexpected<::outcrop::Error>(std::move(result.error())); \
   auto name = std::move(*result)
 #define TRY(name, ...) OUTCROP_TRY_(OUTCROP_CONCAT(try_, __LINE__), name, (__VA_ARGS__), return)
-#define CO_TRY(name, ...) OUTCROP_TRY_(OUTCROP_CONCAT(try_, __LINE__), name, (__VA_ARGS__), co_return)
+#define CO_TRY(name, ...) \
+  OUTCROP_TRY_(OUTCROP_CONCAT(try_, __LINE__), name, (__VA_ARGS__), co_return)
 #define OUTCROP_CHECK_(result, expression, leave) \
-  if (auto result = (expression); !result) leave ::tl::unexpected<::outcrop::Error>(std::move(result.error()))
+  if (auto result = (expression); !result)        \
+  leave ::tl::unexpected<::outcrop::Error>(std::move(result.error()))
 #define CHECK(...) OUTCROP_CHECK_(OUTCROP_CONCAT(check_, __LINE__), (__VA_ARGS__), return)
 #define CO_CHECK(...) OUTCROP_CHECK_(OUTCROP_CONCAT(check_, __LINE__), (__VA_ARGS__), co_return)

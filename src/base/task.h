@@ -1,8 +1,8 @@
 #pragma once
-/// Task<T>: a lazy coroutine. Nothing runs until it is awaited or handed to detach(); the awaiter is
-/// resumed on the thread that finished the task, which by convention is the event loop's.
-/// Two rules: pass by value whatever must live across a suspension, and never let a capturing lambda
-/// be the coroutine.
+/// Task<T>: a lazy coroutine. Nothing runs until it is awaited or handed to detach(); the awaiter
+/// is resumed on the thread that finished the task, which by convention is the event loop's. Two
+/// rules: pass by value whatever must live across a suspension, and never let a capturing lambda be
+/// the coroutine.
 
 #include <coroutine>
 #include <exception>

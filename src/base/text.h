@@ -12,9 +12,9 @@ namespace outcrop {
 std::string hex(std::string_view bytes);  // lower case
 std::optional<std::string> unhex(std::string_view text);
 
-std::string base64(std::string_view bytes);                           // standard alphabet, padded
-std::optional<std::string> unbase64(std::string_view text);           // padded, nothing else inside
-std::string base64url(std::string_view bytes);                        // URL alphabet, no padding
+std::string base64(std::string_view bytes);                  // standard alphabet, padded
+std::optional<std::string> unbase64(std::string_view text);  // padded, nothing else inside
+std::string base64url(std::string_view bytes);               // URL alphabet, no padding
 
 /// RFC 3986: all but A-Z a-z 0-9 - _ . ~ (and '/' when kept) becomes %XX, upper case.
 std::string percent_encode(std::string_view bytes, bool keep_slash = false);

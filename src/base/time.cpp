@@ -1,9 +1,9 @@
 #include "base/time.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstdint>
-
-#include <fmt/format.h>
 
 namespace outcrop {
 namespace {
@@ -45,7 +45,8 @@ struct Reader {
   }
 };
 
-std::optional<WallTime> assemble(int y, int mo, int d, int h, int mi, int s, microseconds fraction) {
+std::optional<WallTime> assemble(int y, int mo, int d, int h, int mi, int s,
+                                 microseconds fraction) {
   year_month_day date{year(y), month(static_cast<unsigned>(mo)), day(static_cast<unsigned>(d))};
   if (!date.ok() || h > 23 || mi > 59 || s > 60) return std::nullopt;
   return WallTime(sys_days(date) + hours(h) + minutes(mi) + seconds(s) + fraction);
@@ -58,22 +59,24 @@ WallTime wall_now() { return floor<microseconds>(system_clock::now()); }
 std::string iso8601(WallTime time) {
   auto [date, clock] = break_down(time);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count() / 1000);
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count() / 1000);
 }
 
 std::string basic_iso8601(WallTime time) {
   auto [date, clock] = break_down(time);
   return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
 std::string http_date(WallTime time) {
   auto [date, clock] = break_down(time);
   auto weekday_index = weekday(floor<days>(time)).c_encoding();
   return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", weekday_names[weekday_index],
-                     static_cast<unsigned>(date.day()), month_names[static_cast<unsigned>(date.month()) - 1],
+                     static_cast<unsigned>(date.day()),
+                     month_names[static_cast<unsigned>(date.month()) - 1],
                      static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
                      clock.seconds().count());
 }
@@ -85,7 +88,8 @@ std::optional<WallTime> parse_iso8601(std::string_view text) {
   int mo = in.digits(2);
   in.literal('-');
   int d = in.digits(2);
-  if (!in.ok || in.rest.empty() || (in.rest[0] != 'T' && in.rest[0] != 't' && in.rest[0] != ' ')) return std::nullopt;
+  if (!in.ok || in.rest.empty() || (in.rest[0] != 'T' && in.rest[0] != 't' && in.rest[0] != ' '))
+    return std::nullopt;
   in.rest.remove_prefix(1);
   int h = in.digits(2);
   in.literal(':');
@@ -97,7 +101,8 @@ std::optional<WallTime> parse_iso8601(std::string_view text) {
     in.rest.remove_prefix(1);
     std::int64_t micros = 0;
     int places = 0;
-    for (; !in.rest.empty() && in.rest[0] >= '0' && in.rest[0] <= '9'; in.rest.remove_prefix(1), ++places) {
+    for (; !in.rest.empty() && in.rest[0] >= '0' && in.rest[0] <= '9';
+         in.rest.remove_prefix(1), ++places) {
       if (places < 6) micros = micros * 10 + (in.rest[0] - '0');
     }
     if (places == 0) return std::nullopt;

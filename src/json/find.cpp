@@ -1,7 +1,7 @@
+#include "json/json.h"
+
 #include <charconv>
 #include <cmath>
-
-#include "json/json.h"
 
 namespace outcrop::json {
 
@@ -16,7 +16,8 @@ const Value* find(const Value& value, std::string_view key) {
 
 std::optional<std::int64_t> as_int(const Value& value) {
   if (const auto* i = value.if_int64()) return *i;
-  if (const auto* d = value.if_double(); d && std::trunc(*d) == *d && std::fabs(*d) < 9e15) return static_cast<std::int64_t>(*d);
+  if (const auto* d = value.if_double(); d && std::trunc(*d) == *d && std::fabs(*d) < 9e15)
+    return static_cast<std::int64_t>(*d);
   return std::nullopt;
 }
 
@@ -51,7 +52,8 @@ std::optional<bool> find_bool(const Object& object, std::string_view key) {
 }
 
 Result<const Value*> at_pointer(const Value& document, std::string_view pointer) {
-  if (!pointer.empty() && pointer[0] != '/') return fail(Code::validation, "'{}' is not a JSON Pointer: it must start with '/'", pointer);
+  if (!pointer.empty() && pointer[0] != '/')
+    return fail(Code::validation, "'{}' is not a JSON Pointer: it must start with '/'", pointer);
   const Value* at = &document;
   while (!pointer.empty()) {
     pointer.remove_prefix(1);
@@ -71,7 +73,8 @@ Result<const Value*> at_pointer(const Value& document, std::string_view pointer)
     if (const auto* array = at->if_array()) {
       std::size_t index = 0;
       auto [stop, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-      bool whole = error == std::errc{} && stop == token.data() + token.size() && (token.size() == 1 || token[0] != '0');
+      bool whole = error == std::errc{} && stop == token.data() + token.size() &&
+                   (token.size() == 1 || token[0] != '0');
       at = whole && index < array->size() ? &(*array)[index] : nullptr;
     } else {
       at = find(*at, token);

@@ -6,17 +6,17 @@
 /// Writing: shortest form that reads back the same; no exponent for ordinary magnitudes.
 /// Threads: values are not shared between threads while one writes.
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
+#include "base/result.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
-#include "base/result.h"
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace outcrop::json {
 
@@ -33,16 +33,16 @@ struct ReadLimits {
 Result<Value> read(std::string_view text, const ReadLimits& limits = {});
 
 std::string write(const Value& value);
-void write(const Value& value, std::string& out);  // appends
-std::string write_pretty(const Value& value);       // two spaces, for people
+void write(const Value& value, std::string& out);            // appends
+std::string write_pretty(const Value& value);                // two spaces, for people
 void write_string(std::string_view text, std::string& out);  // quoted and escaped
 void write_number(double number, std::string& out);          // NaN and infinities become null
 
 /// What stands under `key`, or nullptr; also nullptr when `value` is no object.
 const Value* find(const Value& value, std::string_view key);
 const Value* find(const Object& object, std::string_view key);
-/// A string, integer or boolean under `key`; nothing when absent or of another type. A double with an
-/// integral value counts as an integer.
+/// A string, integer or boolean under `key`; nothing when absent or of another type. A double with
+/// an integral value counts as an integer.
 std::optional<std::string_view> find_string(const Object& object, std::string_view key);
 std::optional<std::int64_t> find_int(const Object& object, std::string_view key);
 std::optional<double> find_double(const Object& object, std::string_view key);

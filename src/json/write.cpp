@@ -1,7 +1,7 @@
+#include "json/json.h"
+
 #include <charconv>
 #include <cmath>
-
-#include "json/json.h"
 
 namespace outcrop::json {
 namespace {
@@ -22,12 +22,24 @@ void indent(std::string& out, int depth) {
 
 void write_value(const Value& value, std::string& out, int depth, bool pretty) {
   switch (value.kind()) {
-    case boost::json::kind::null: out += "null"; return;
-    case boost::json::kind::bool_: out += value.get_bool() ? "true" : "false"; return;
-    case boost::json::kind::int64: write_integer(value.get_int64(), out); return;
-    case boost::json::kind::uint64: write_integer(value.get_uint64(), out); return;
-    case boost::json::kind::double_: write_number(value.get_double(), out); return;
-    case boost::json::kind::string: write_string(view(value.get_string()), out); return;
+    case boost::json::kind::null:
+      out += "null";
+      return;
+    case boost::json::kind::bool_:
+      out += value.get_bool() ? "true" : "false";
+      return;
+    case boost::json::kind::int64:
+      write_integer(value.get_int64(), out);
+      return;
+    case boost::json::kind::uint64:
+      write_integer(value.get_uint64(), out);
+      return;
+    case boost::json::kind::double_:
+      write_number(value.get_double(), out);
+      return;
+    case boost::json::kind::string:
+      write_string(view(value.get_string()), out);
+      return;
     case boost::json::kind::array: {
       out += '[';
       bool first = true;
@@ -70,14 +82,29 @@ void write_string(std::string_view text, std::string& out) {
     out.append(text, start, i - start);
     start = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default: out += {'\\', 'u', '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        out += {'\\', 'u', '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
     }
   }
   out.append(text, start, text.size() - start);
@@ -92,8 +119,9 @@ void write_number(double number, std::string& out) {
   char buffer[32];
   double magnitude = std::fabs(number);
   bool plain = number == 0 || (magnitude >= 1e-5 && magnitude < 1e17);
-  auto end = plain ? std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed).ptr
-                   : std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
+  auto end =
+      plain ? std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed).ptr
+            : std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
   std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
   out += text;
   // 1.0 stays a double when it is read back.

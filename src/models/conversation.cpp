@@ -5,17 +5,26 @@
 namespace outcrop::models {
 namespace {
 
-constexpr std::array<std::string_view, 9> stop_texts{"end_turn", "tool_use", "max_tokens", "stop_sequence",
-                                                     "guardrail_intervened", "content_filtered", "malformed_model_output",
-                                                     "malformed_tool_use", "model_context_window_exceeded"};
+constexpr std::array<std::string_view, 9> stop_texts{"end_turn",
+                                                     "tool_use",
+                                                     "max_tokens",
+                                                     "stop_sequence",
+                                                     "guardrail_intervened",
+                                                     "content_filtered",
+                                                     "malformed_model_output",
+                                                     "malformed_tool_use",
+                                                     "model_context_window_exceeded"};
 
 }  // namespace
 
 std::string_view to_text(Role role) {
   switch (role) {
-    case Role::user: return "user";
-    case Role::assistant: return "assistant";
-    case Role::system: return "system";
+    case Role::user:
+      return "user";
+    case Role::assistant:
+      return "assistant";
+    case Role::system:
+      return "system";
   }
   return "user";
 }
@@ -39,10 +48,13 @@ Result<void> ReplyBuilder::add(const Event& event) {
       blocks.emplace_back(std::move(block));
     }
     auto* held = std::get_if<B>(&blocks.back());
-    if (!held) return fail(Code::model_error, "block {} of the model's reply changes its kind", index);
+    if (!held)
+      return fail(Code::model_error, "block {} of the model's reply changes its kind", index);
     return held;
   };
-  if (const auto* e = std::get_if<TextDelta>(&event)) {
+  if (const auto* served = std::get_if<Served>(&event)) {
+    reply_.served = *served;
+  } else if (const auto* e = std::get_if<TextDelta>(&event)) {
     TRY(block, open_as(e->index, TextBlock{}));
     block->text += e->text;
   } else if (const auto* start = std::get_if<ToolUseStart>(&event)) {
@@ -64,11 +76,14 @@ Result<void> ReplyBuilder::add(const Event& event) {
     block->redacted = std::make_shared<const std::string>(redacted->bytes);
   } else if (const auto* stop = std::get_if<BlockStop>(&event)) {
     // An empty text block has a stop and no delta.
-    if (open_ == -1 && stop->index == static_cast<int>(blocks.size())) blocks.emplace_back(TextBlock{});
+    if (open_ == -1 && stop->index == static_cast<int>(blocks.size()))
+      blocks.emplace_back(TextBlock{});
     if (!blocks.empty()) {
       if (auto* tool = std::get_if<ToolUseBlock>(&blocks.back()); tool && !tool_input_.empty()) {
         auto parsed = json::read(tool_input_);
-        if (!parsed || !parsed->is_object()) return fail(Code::model_error, "the input that the model gave tool '{}' is no JSON object", tool->name);
+        if (!parsed || !parsed->is_object())
+          return fail(Code::model_error,
+                      "the input that the model gave tool '{}' is no JSON object", tool->name);
         tool->input = std::move(*parsed);
       }
     }

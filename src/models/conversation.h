@@ -1,7 +1,9 @@
 #pragma once
 /// A conversation as every part of the program sees it: all that Converse can say, in native types.
-/// Dialects translate vendors' bodies to and from it; nothing outside models/ and api/ knows a vendor.
-/// Values are immutable once a Call holds them.
+/// Dialects translate vendors' bodies to and from it; nothing outside models/ and api/ knows a
+/// vendor. Values are immutable once a Call holds them.
+
+#include "json/json.h"
 
 #include <cstdint>
 #include <memory>
@@ -10,8 +12,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "json/json.h"
 
 namespace outcrop::models {
 
@@ -33,7 +33,8 @@ struct ImageBlock {
   std::variant<Bytes, S3Location> source;
 };
 struct DocumentBlock {
-  std::string format;  // pdf, csv, doc, docx, xls, xlsx, html, txt, md; may be empty for a text source
+  std::string
+      format;  // pdf, csv, doc, docx, xls, xlsx, html, txt, md; may be empty for a text source
   std::string name;
   std::variant<Bytes, S3Location, std::string> source;  // a plain string is text already
   std::string context;
@@ -69,8 +70,8 @@ struct ToolResultBlock {
   bool error = false;
 };
 
-using Block = std::variant<TextBlock, ImageBlock, DocumentBlock, ToolUseBlock, ToolResultBlock, CachePointBlock,
-                           ReasoningBlock, GuardContentBlock, OtherBlock>;
+using Block = std::variant<TextBlock, ImageBlock, DocumentBlock, ToolUseBlock, ToolResultBlock,
+                           CachePointBlock, ReasoningBlock, GuardContentBlock, OtherBlock>;
 
 struct Message {
   Role role = Role::user;
@@ -93,11 +94,11 @@ struct ToolChoice {
 };
 
 struct Inference {
-  std::optional<int> max_tokens;       // absent: what the model allows
-  std::optional<double> temperature;   // 0..1
-  std::optional<double> top_p;         // 0..1
+  std::optional<int> max_tokens;      // absent: what the model allows
+  std::optional<double> temperature;  // 0..1
+  std::optional<double> top_p;        // 0..1
   std::optional<int> top_k;
-  std::optional<std::uint64_t> seed;   // where a dialect has one
+  std::optional<std::uint64_t> seed;  // where a dialect has one
   std::vector<std::string> stop_sequences;
 };
 
@@ -119,13 +120,21 @@ struct Conversation {
   json::Object additional_fields;                      // merged verbatim into a native request
   std::vector<std::string> additional_response_paths;  // JSON Pointers into the native reply
   /// Set when a raw prompt without roles is to be continued as it stands, with no chat template
-  /// (messages are then empty). Dialects with prompt bodies decode known templates into messages first.
+  /// (messages are then empty). Dialects with prompt bodies decode known templates into messages
+  /// first.
   std::optional<std::string> raw_prompt;
 };
 
 enum class StopReason : std::uint8_t {
-  end_turn, tool_use, max_tokens, stop_sequence, guardrail_intervened, content_filtered,
-  malformed_model_output, malformed_tool_use, model_context_window_exceeded
+  end_turn,
+  tool_use,
+  max_tokens,
+  stop_sequence,
+  guardrail_intervened,
+  content_filtered,
+  malformed_model_output,
+  malformed_tool_use,
+  model_context_window_exceeded
 };
 std::string_view to_text(StopReason reason);  // as Converse writes it
 std::optional<StopReason> stop_reason(std::string_view text);
@@ -139,12 +148,13 @@ struct Usage {
   std::int64_t cache_write_1h_tokens = 0;
   std::int64_t reasoning_tokens = 0;  // part of output
   std::int64_t total() const {
-    return input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens;
+    return input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens +
+           cache_write_1h_tokens;
   }
 };
 
-// The events of a reply, in the order of Converse's stream: message start; per block start (tool use
-// only), deltas, stop; message stop; metadata. Blocks do not interleave, indexes count from 0.
+// The events of a reply, in the order of Converse's stream: message start; per block start (tool
+// use only), deltas, stop; message stop; metadata. Blocks do not interleave, indexes count from 0.
 struct MessageStart {};
 struct ToolUseStart {
   int index = 0;
@@ -188,11 +198,19 @@ struct Metadata {
 struct NativeChunk {
   std::string bytes;
 };
-using Event = std::variant<MessageStart, ToolUseStart, TextDelta, ToolInputDelta, ReasoningDelta, ReasoningSignature,
-                           RedactedReasoning, BlockStop, MessageStop, Metadata, NativeChunk>;
+/// Who answers. The gateway puts it in front of a provider's first event; providers never do.
+struct Served {
+  std::string by;  // "local:smollm2-135m-instruct"
+  bool stand_in = false;
+  std::string reason;  // why another model answers than the one that was asked
+};
+using Event = std::variant<Served, MessageStart, ToolUseStart, TextDelta, ToolInputDelta,
+                           ReasoningDelta, ReasoningSignature, RedactedReasoning, BlockStop,
+                           MessageStop, Metadata, NativeChunk>;
 
 /// A whole reply is a fold over its events: there is no second way.
 struct Reply {
+  Served served;
   Message message{Role::assistant, {}};
   StopReason stop = StopReason::end_turn;
   std::string stop_sequence;

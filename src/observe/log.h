@@ -3,13 +3,13 @@
 /// prompt or a secret unless `log.prompts` says so; who logs text of a user calls prompt().
 /// Threads: any.
 
+#include "base/error.h"
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
-
-#include "base/error.h"
 
 namespace outcrop::observe {
 
@@ -18,7 +18,8 @@ struct Field {
   std::variant<std::string_view, std::int64_t, double, bool> value;
   Field(std::string_view field, std::string_view text) : name(field), value(text) {}
   Field(std::string_view field, const char* text) : name(field), value(std::string_view(text)) {}
-  Field(std::string_view field, const std::string& text) : name(field), value(std::string_view(text)) {}
+  Field(std::string_view field, const std::string& text)
+      : name(field), value(std::string_view(text)) {}
   Field(std::string_view field, bool flag) : name(field), value(flag) {}
   template <class Number>
     requires std::is_arithmetic_v<Number>
@@ -37,8 +38,8 @@ struct Field {
 
 struct LogOptions {
   LogLevel level = LogLevel::info;
-  bool json = true;       // false: a line for people
-  bool prompts = false;   // log users' texts
+  bool json = true;      // false: a line for people
+  bool prompts = false;  // log users' texts
   int fd = 2;
 };
 void configure_log(const LogOptions& options);

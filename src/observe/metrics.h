@@ -1,8 +1,8 @@
 #pragma once
 /// Counters, gauges and histograms, in a registry that /metrics prints in Prometheus's text format.
-/// Names: outcrop_<noun>_<unit>_total and the like; label values come from closed sets or are bounded
-/// (beyond `series_limit` of one metric, the label set "other" collects the rest, and says so once).
-/// Threads: any; an increment is one atomic add once its series is known.
+/// Names: outcrop_<noun>_<unit>_total and the like; label values come from closed sets or are
+/// bounded (beyond `series_limit` of one metric, the label set "other" collects the rest, and says
+/// so once). Threads: any; an increment is one atomic add once its series is known.
 
 #include <atomic>
 #include <cstdint>
@@ -56,7 +56,8 @@ class Registry {
   /// The same name and labels give the same object; references stay valid for the registry's life.
   Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
-  Histogram& histogram(std::string_view name, std::string_view help, std::vector<double> bounds, const Labels& labels = {});
+  Histogram& histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
+                       const Labels& labels = {});
   std::string text() const;
 
  private:

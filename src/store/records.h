@@ -1,9 +1,13 @@
 #pragma once
-/// Rows and transactions. SQLite in WAL mode on a thread of its own; what execute() or transaction()
-/// has acknowledged is synced to disk. Statements are portable between SQLite and PostgreSQL: `?`
-/// parameters, no dialect's functions.
-/// Threads: the loop's; work inside transaction() runs on the store's thread and must touch nothing else.
-/// Limits:  `queue` statements wait at most; the next is refused with `unavailable`.
+/// Rows and transactions. SQLite in WAL mode on a thread of its own; what execute() or
+/// transaction() has acknowledged is synced to disk. Statements are portable between SQLite and
+/// PostgreSQL: `?` parameters, no dialect's functions. Threads: the loop's; work inside
+/// transaction() runs on the store's thread and must touch nothing else. Limits:  `queue`
+/// statements wait at most; the next is refused with `unavailable`.
+
+#include "base/result.h"
+#include "base/task.h"
+#include "wire/loop.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +17,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "base/result.h"
-#include "base/task.h"
-#include "wire/loop.h"
 
 namespace outcrop::store {
 
@@ -42,25 +42,28 @@ class Transaction {
  public:
   virtual ~Transaction() = default;
   virtual Result<Rows> query(std::string_view sql, const Params& params = {}) = 0;
-  virtual Result<std::int64_t> execute(std::string_view sql, const Params& params = {}) = 0;  // rows changed
+  virtual Result<std::int64_t> execute(std::string_view sql,
+                                       const Params& params = {}) = 0;  // rows changed
 };
 
-/// One step of a schema, named "<folder>/<number>-<what>"; applied once, in order, each in a transaction.
+/// One step of a schema, named "<folder>/<number>-<what>"; applied once, in order, each in a
+/// transaction.
 struct Migration {
   std::string name;
   std::string sql;
 };
 
 struct RecordsOptions {
-  std::size_t queue = 10'000;             // statements
-  std::size_t rows = 100'000;             // of one answer; beyond it the query fails with too_large
+  std::size_t queue = 10'000;  // statements
+  std::size_t rows = 100'000;  // of one answer; beyond it the query fails with too_large
 };
 
 class Records {
  public:
-  /// Creates the file (mode 0600) when it is not there. Errors: io, corrupt (the file is no database),
-  /// conflict (another process holds the lock).
-  static Result<std::unique_ptr<Records>> open(Loop& loop, const std::string& path, RecordsOptions options = {});
+  /// Creates the file (mode 0600) when it is not there. Errors: io, corrupt (the file is no
+  /// database), conflict (another process holds the lock).
+  static Result<std::unique_ptr<Records>> open(Loop& loop, const std::string& path,
+                                               RecordsOptions options = {});
   virtual ~Records() = default;
 
   virtual Task<Result<void>> migrate(std::vector<Migration> migrations) = 0;

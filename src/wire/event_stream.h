@@ -1,6 +1,9 @@
 #pragma once
-/// The AWS event stream encoding (application/vnd.amazon.eventstream): prelude, typed headers, payload,
-/// two CRC-32.
+/// The AWS event stream encoding (application/vnd.amazon.eventstream): prelude, typed headers,
+/// payload, two CRC-32.
+
+#include "base/result.h"
+#include "base/time.h"
 
 #include <cstdint>
 #include <optional>
@@ -10,17 +13,22 @@
 #include <variant>
 #include <vector>
 
-#include "base/result.h"
-#include "base/time.h"
-
 namespace outcrop::wire {
 
 struct EventHeader {
   using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
-  struct Bytes { std::string value; bool operator==(const Bytes&) const = default; };
-  struct Uuid { std::string value; bool operator==(const Uuid&) const = default; };  // 16 raw bytes
+  struct Bytes {
+    std::string value;
+    bool operator==(const Bytes&) const = default;
+  };
+  struct Uuid {
+    std::string value;
+    bool operator==(const Uuid&) const = default;
+  };  // 16 raw bytes
   std::string name;
-  std::variant<bool, std::int8_t, std::int16_t, std::int32_t, std::int64_t, Bytes, std::string, Timestamp, Uuid> value;
+  std::variant<bool, std::int8_t, std::int16_t, std::int32_t, std::int64_t, Bytes, std::string,
+               Timestamp, Uuid>
+      value;
   bool operator==(const EventHeader&) const = default;
 };
 
@@ -47,7 +55,8 @@ std::string encode_error(std::string_view code, std::string_view message);
 
 /// Turns bytes of a stream into messages.
 /// Shape:   chunks of any size in order of arrival; whole messages out, in order.
-/// Errors:  corrupt (a CRC or a length that cannot be, a duplicate header), too_large. After either,
+/// Errors:  corrupt (a CRC or a length that cannot be, a duplicate header), too_large. After
+/// either,
 ///          the decoder stays failed.
 /// Limits:  holds at most one partial message.
 class EventStreamDecoder {

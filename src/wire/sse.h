@@ -1,11 +1,11 @@
 #pragma once
 /// Server-sent events (WHATWG HTML, "9.2 Server-sent events"), both ways.
 
+#include "base/result.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
 
 namespace outcrop::wire {
 
@@ -20,7 +20,8 @@ std::string encode_sse(const SseEvent& event);
 /// Errors: too_large when one event grows beyond the limit; the decoder then stays failed.
 class SseDecoder {
  public:
-  explicit SseDecoder(std::size_t event_bytes_limit = 8 * 1024 * 1024) : limit_(event_bytes_limit) {}
+  explicit SseDecoder(std::size_t event_bytes_limit = 8 * 1024 * 1024)
+      : limit_(event_bytes_limit) {}
   Result<std::vector<SseEvent>> feed(std::string_view bytes);
 
  private:

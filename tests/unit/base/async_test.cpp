@@ -1,11 +1,11 @@
 #include "base/async.h"
 
+#include "base/cancel.h"
+
 #include <gtest/gtest.h>
 
 #include <stdexcept>
 #include <string>
-
-#include "base/cancel.h"
 
 namespace outcrop {
 namespace {
@@ -108,7 +108,9 @@ TEST(Cancel, CallsEachRegistrationOnceUnlessTakenBack) {
   CancelSource source;
   int kept = 0, dropped = 0, late = 0;
   auto registration = source.token().on_cancel([&] { ++kept; });
-  { auto gone = source.token().on_cancel([&] { ++dropped; }); }
+  {
+    auto gone = source.token().on_cancel([&] { ++dropped; });
+  }
   source.cancel();
   source.cancel();
   auto after = source.token().on_cancel([&] { ++late; });

@@ -36,7 +36,7 @@ TEST(Text, WholeUtf8StopsBeforeAnUnfinishedCharacter) {
     }
     EXPECT_EQ(whole_utf8(text.substr(0, n)), want) << n;
   }
-  EXPECT_EQ(whole_utf8("a\xFF"), 2u);  // never UTF-8: not waited for
+  EXPECT_EQ(whole_utf8("a\xFF"), 2u);     // never UTF-8: not waited for
   EXPECT_FALSE(is_utf8("\xED\xA0\x80"));  // a surrogate
   EXPECT_FALSE(is_utf8("\xC0\x80"));      // overlong
   EXPECT_EQ(code_points(text), 4u);
@@ -54,7 +54,8 @@ TEST(Text, GlobMatches) {
 TEST(Text, HmacMatchesRfc4231) {
   EXPECT_EQ(hex(hmac_sha256(std::string(20, '\x0b'), "Hi There")),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
-  EXPECT_EQ(hex(hmac_sha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First")),
+  EXPECT_EQ(hex(hmac_sha256(std::string(131, '\xaa'),
+                            "Test Using Larger Than Block-Size Key - Hash Key First")),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 

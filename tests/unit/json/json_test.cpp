@@ -24,8 +24,8 @@ TEST(Json, DoublesReadAndWriteExactly) {
 }
 
 TEST(Json, NumbersKeepTheirKind) {
-  for (auto text : {"0", "-1", "9223372036854775807", "-9223372036854775808", "18446744073709551615", "1.0", "0.1", "12.5", "-0.0", "1e+300",
-                    "100000.5"}) {
+  for (auto text : {"0", "-1", "9223372036854775807", "-9223372036854775808",
+                    "18446744073709551615", "1.0", "0.1", "12.5", "-0.0", "1e+300", "100000.5"}) {
     EXPECT_EQ(write(*read(text)), text);
   }
   EXPECT_EQ(write(*read("1E2")), "100.0");
@@ -43,7 +43,9 @@ TEST(Json, RefusesWhatItShould) {
   EXPECT_EQ(read("nul").error().code, Code::serialization);
 }
 
-TEST(Json, TheLastOfDuplicateKeysWins) { EXPECT_EQ(write(*read(R"({"a":1,"a":2})")), R"({"a":2})"); }
+TEST(Json, TheLastOfDuplicateKeysWins) {
+  EXPECT_EQ(write(*read(R"({"a":1,"a":2})")), R"({"a":2})");
+}
 
 TEST(Json, StringsEscapeAndReadBack) {
   std::string text = "quote\" back\\ nl\n tab\t nul";
