@@ -1,7 +1,15 @@
 #pragma once
-/// The event loop: one thread on which every coroutine of the server runs, and a small pool for
-/// work that would hold it up (hashing megabytes, reading files, compiling grammars). Threads:
-/// post() and stop() from any; everything else on the loop's own thread.
+/// The event loop: one thread on which every coroutine of the server runs, and a small pool for work
+/// that would hold it up (hashing megabytes, reading files, compiling grammars).
+/// Threads: post() and stop() from any; everything else on the loop's own thread.
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
 
 #include "base/async.h"
 #include "base/cancel.h"
@@ -56,23 +64,21 @@ template <class Work>
 Task<std::invoke_result_t<Work>> Loop::offload(Work work) {
   using Value = std::invoke_result_t<Work>;
   static_assert(!std::is_void_v<Value>, "return something: a Result<> will do");
-  struct Done {
-    std::optional<Value> value;
-    std::exception_ptr failure;
-  };
-  OneShot<Done> slot;
-  submit([this, slot, work = std::move(work)]() mutable {
-    auto done = std::make_shared<Done>();
+  // All of it lives in this frame, which stays suspended until the pool is through with it.
+  std::optional<Value> value;
+  std::exception_ptr failure;
+  OneShot<bool> done;
+  submit([this, &value, &failure, &done, &work] {
     try {
-      done->value.emplace(work());
+      value.emplace(work());
     } catch (...) {
-      done->failure = std::current_exception();
+      failure = std::current_exception();
     }
-    post([slot, done] { slot.set(std::move(*done)); });
+    post([&done] { done.set(true); });
   });
-  Done done = co_await slot;
-  if (done.failure) std::rethrow_exception(done.failure);
-  co_return std::move(*done.value);
+  co_await done;
+  if (failure) std::rethrow_exception(failure);
+  co_return std::move(*value);
 }
 
 }  // namespace outcrop
