@@ -1,15 +1,7 @@
 #pragma once
-/// The event loop: one thread on which every coroutine of the server runs, and a small pool for work
-/// that would hold it up (hashing megabytes, reading files, compiling grammars).
-/// Threads: post() and stop() from any; everything else on the loop's own thread.
-
-#include <chrono>
-#include <cstddef>
-#include <exception>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <type_traits>
+/// The event loop: one thread on which every coroutine of the server runs, and a small pool for
+/// work that would hold it up (hashing megabytes, reading files, compiling grammars). Threads:
+/// post() and stop() from any; everything else on the loop's own thread.
 
 #include "base/async.h"
 #include "base/cancel.h"
@@ -19,8 +11,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <type_traits>
 
 namespace outcrop {

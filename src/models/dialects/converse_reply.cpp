@@ -140,6 +140,7 @@ std::optional<ConverseEvent> encode_converse_event(const Event& event) {
       return ConverseEvent{"metadata", std::move(payload)};
     }
     Out operator()(const NativeChunk&) const { return std::nullopt; }
+    Out operator()(const Served&) const { return std::nullopt; }
 
     static Out delta_event(int index, json::Object content) {
       return ConverseEvent{"contentBlockDelta", delta(index, std::move(content))};
