@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <utility>
 
 namespace outcrop {
 

@@ -12,6 +12,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/cancel.h"
@@ -89,6 +91,8 @@ class Server {
   /// is left at the deadline.
   Task<void> drain(Deadline deadline);
   ServerStats stats() const;
+  /// Told what an exception said that left a handler (the peer saw 500, or its response cut).
+  void on_internal_error(std::function<void(std::string_view what)> callback);
 
  private:
   struct Impl;
