@@ -156,20 +156,26 @@ with_llama() {
   fi
 }
 
-# build PRESET TARGET [CMAKE OPTION...]: configures where needed, then builds.
+# build_configured PRESET [CMAKE OPTION...]: configures where the options changed or nothing is there.
+build_configured() {
+  local preset=$1 stamp=build/$1/.configured wanted
+  shift
+  if [ -x third_party/llama.cpp/build ]; then set -- "$@" "-DOUTCROP_LLAMA_DIR=$(llama_prefix)"; fi
+  wanted="$preset $*"
+  if [ -f "build/$preset/build.ninja" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
+  mkdir -p build/logs
+  cmake --preset "$preset" "$@" >"build/logs/configure-$preset.log" 2>&1 </dev/null || {
+    tail -n 20 "build/logs/configure-$preset.log" >&2
+    die "Configuring the $preset build failed. The whole output is in build/logs/configure-$preset.log"
+  }
+  echo "$wanted" >"$stamp"
+}
+
+# build PRESET "TARGET..." [CMAKE OPTION...]: configures where needed, then builds.
 build() {
-  local preset=$1 target=$2 options=() stamp=build/$1/.configured wanted
+  local preset=$1 targets
+  read -ra targets <<<"$2"
   shift 2
-  options=("$@")
-  if [ -x third_party/llama.cpp/build ]; then options+=("-DOUTCROP_LLAMA_DIR=$(llama_prefix)"); fi
-  wanted="$preset ${options[*]}"
-  if [ ! -f "build/$preset/build.ninja" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    mkdir -p build/logs
-    cmake --preset "$preset" "${options[@]}" >"build/logs/configure-$preset.log" 2>&1 </dev/null || {
-      tail -n 20 "build/logs/configure-$preset.log" >&2
-      die "Configuring the $preset build failed. The whole output is in build/logs/configure-$preset.log"
-    }
-    echo "$wanted" >"$stamp"
-  fi
-  run_steps outcrop "build/$preset" "build/logs/build-$preset.log" ninja -C "build/$preset" -j"$(jobs_here)" "$target"
+  build_configured "$preset" "$@"
+  run_steps outcrop "build/$preset" "build/logs/build-$preset.log" ninja -C "build/$preset" -j"$(jobs_here)" "${targets[@]}"
 }

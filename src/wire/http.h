@@ -1,6 +1,8 @@
 #pragma once
 /// HTTP messages as the rest of the program sees them, whichever version carried them.
 
+#include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +21,8 @@ class Headers {
   void add(std::string_view name, std::string_view value);
   void set(std::string_view name, std::string_view value);  // replaces all of that name
   void remove(std::string_view name);
+  void clear() { list_.clear(); }
+  std::size_t size() const { return list_.size(); }
   /// The first of that (lower-case) name.
   std::optional<std::string_view> find(std::string_view name) const;
   bool has(std::string_view name) const { return find(name).has_value(); }
@@ -56,6 +60,11 @@ struct ResponseHead {
 };
 
 std::string_view reason_phrase(int status);
+
+/// RFC 9110, 5.6.2: what a method and a header's name are made of; never empty.
+bool is_token(std::string_view text);
+/// RFC 9110, 5.5, and no control character but the tab: what cannot end a header line early.
+bool is_header_value(std::string_view text);
 
 /// name=value pairs of a query, decoded ('+' is a space here), in order; a pair without '=' has an
 /// empty value. Nothing when an escape is broken.

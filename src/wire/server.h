@@ -19,6 +19,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace outcrop::wire {
@@ -97,6 +99,8 @@ class Server {
   /// what is left at the deadline.
   Task<void> drain(Deadline deadline);
   ServerStats stats() const;
+  /// Told what an exception said that left a handler (the peer saw 500, or its response cut).
+  void on_internal_error(std::function<void(std::string_view what)> callback);
 
  private:
   struct Impl;

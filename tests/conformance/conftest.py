@@ -18,6 +18,7 @@ import pytest
 import harness
 
 PASSED = Path(__file__).parent / "passed.json"
+SERVERS = pytest.StashKey[list]()
 
 
 def pytest_addoption(parser):
@@ -35,8 +36,8 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call" and report.passed:
         for mark in item.iter_markers("operation"):
             item.config.proved.setdefault(mark.args[0], []).append(item.nodeid)
-    if report.failed and "_servers" in item.stash.get(harness.STASH, {}):
-        for running in item.stash[harness.STASH]["_servers"]:
+    if report.failed:
+        for running in item.stash.get(SERVERS, []):
             report.sections.append((f"the last words of the server at {running.url}", running.last_words()))
     return report
 
@@ -59,7 +60,7 @@ def servers(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _show_servers(request, servers):
-    request.node.stash[harness.STASH] = {"_servers": servers}
+    request.node.stash[SERVERS] = servers
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,6 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 import aws_client  # noqa: E402  (lives beside the tour, which uses it too)
@@ -20,7 +18,6 @@ BINARY = Path(os.environ.get("OUTCROP_BIN") or ROOT / "build/release/outcrop")
 START_S = 60
 STOP_S = 20
 KEPT_LINES = 60
-STASH = pytest.StashKey[dict]()
 
 
 def fetched(*what):
@@ -38,11 +35,11 @@ class Server:
     without the default models, which is quicker where the configuration brings its own (scripted) ones.
     """
 
-    def __init__(self, folder, config=None, tls=False, models=True, options=(), environment=None, binary=BINARY):
+    def __init__(self, folder, config=None, tls=False, models=True, data=None, options=(), environment=None, binary=BINARY):
         if not binary.exists():
             raise RuntimeError(f"{binary} is not there: build it with scripts/run --build-only, or name another in OUTCROP_BIN")
         folder.mkdir(parents=True, exist_ok=True)
-        self.binary, self.data, self.exit_code = binary, folder / "data", None
+        self.binary, self.data, self.exit_code = binary, Path(data or folder / "data"), None
         command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data", str(self.data), *options]
         if tls:
             command.append("--tls")
