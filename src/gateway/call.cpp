@@ -42,13 +42,14 @@ Result<CallPtr> for_candidate(const CallPtr& call, const Resolution& resolution,
   auto mine = std::make_shared<Call>(*call);
   mine->target = candidate.target;
   auto& wanted = mine->conversation.inference.max_tokens;
-  if (wanted && resolution.asked_max_output_tokens > 0 &&
-      *wanted > resolution.asked_max_output_tokens)
+  int limit_tokens = resolution.asked_max_output_tokens();
+  if (wanted && limit_tokens > 0 &&
+      *wanted > limit_tokens)
     return fail(Code::validation,
                 "The maximum tokens you requested exceeds the model limit of {}. Try again with a "
                 "maximum tokens value that is "
                 "lower than {}.",
-                resolution.asked_max_output_tokens, resolution.asked_max_output_tokens);
+                limit_tokens, limit_tokens);
   if (candidate.max_output_tokens > 0 && (!wanted || *wanted > candidate.max_output_tokens)) {
     if (wanted && candidate.served.stand_in) {
       observe::log(LogLevel::info, "a stand-in's output limit is lower than was asked for",
