@@ -31,6 +31,10 @@ struct Operation {
   std::string output_stream;        // the member that is an event stream; empty for a plain answer
   bool input_stream = false;        // the request is an event stream
   std::vector<std::string> errors;  // exception names it may raise
+  std::string signing;  // the service name in a signature's scope: "bedrock", "sagemaker"
+  bool readonly = false;
+  bool idempotent = false;
+  std::vector<std::string> labels;  // input members in the path, from left to right
 };
 
 struct Route {
@@ -71,19 +75,25 @@ class Contracts {
   /// The same check on a document alone: JSONL records, tests.
   Result<void> validate(const Operation& operation, const json::Object& input) const;
 
-  /// An answer from its document: members bound to headers move there. `blob`, for an answer whose
-  /// whole body is one.
+  /// An answer from its document: members bound to headers move there. An answer whose whole body
+  /// is a blob has it under the payload's name as base64; a handler that holds the bytes leaves the
+  /// member out and sends them itself. Nulls are left out.
   wire::ResponseHead encode_head(const Operation& operation, const json::Object& output) const;
   std::string encode_body(const Operation& operation, json::Object output) const;
   /// What the model says of an answer: tests call it on every one. Errors: internal, with the
   /// member.
   Result<void> check_output(const Operation& operation, const json::Object& output) const;
+  /// The same for one event of the operation's stream.
+  Result<void> check_event(const Operation& operation, std::string_view member,
+                           const json::Value& payload) const;
 
   /// One event of the operation's stream as a frame; `member` is its name in the stream's union.
   std::string encode_event(const Operation& operation, std::string_view member,
                            const json::Value& payload) const;
-  /// An error inside a stream: the modelled exception of that union, or internalServerException
-  /// (and what was lost, in the log) where the union has none for it.
+  /// An error inside a stream: the modelled exception of that union, or internalServerException,
+  /// with the true name before its message, where the union has none for it (log what
+  /// models_stream_error denies).
+  bool models_stream_error(const Operation& operation, const Error& error) const;
   std::string encode_stream_error(const Operation& operation, const Error& error) const;
   /// An error before the first byte: status and extra members as the service models it. `operation`
   /// may be null when none was found.
@@ -95,5 +105,8 @@ class Contracts {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// What an operation answers that nobody implements here: 501, with its name.
+Error not_implemented(const Operation& operation);
 
 }  // namespace outcrop::contract
