@@ -17,7 +17,7 @@ enum class Tls : std::uint8_t { off, automatic, files };
 enum class Auth : std::uint8_t { keys, open };
 enum class StandIns : std::uint8_t { off, on };
 enum class LogFormat : std::uint8_t { automatic, json, text };
-enum class KvType : std::uint8_t { f16, q8_0, q4_0 };
+enum class KvType : std::uint8_t { f16, bf16, q8_0 };
 enum class ModelKind : std::uint8_t { automatic, chat, embedding, rerank };
 
 std::string_view to_text(KvType type);     // "f16"
@@ -40,13 +40,19 @@ struct Log {
   bool prompts = false;
 };
 
+/// How a local model is run; one process each, all alike.
 struct Engine {
-  std::int64_t threads = 0;         // 0: one a core
-  std::int64_t context_tokens = 0;  // of one sequence; 0: the model's own, at most 8,192
-  std::int64_t sequences = 4;       // answered at the same time by one model
+  std::int64_t threads = 0;         // 0: one a core but one, at least one
+  std::int64_t context_tokens = 0;  // of one sequence; 0: the model's own, at most the pool
+  std::int64_t pool_tokens =
+      0;                        // of all sequences together; 0: the model's context, at most 16,384
+  std::int64_t sequences = 16;  // answered at the same time by one model
+  std::int64_t retained = 16;   // ended sequences whose state waits for a shared prefix
   KvType kv_type = KvType::f16;
-  std::int64_t gpu_layers = -1;  // -1: as many as the device takes
-  std::int64_t queue = 256;      // requests that wait for one model
+  std::int64_t queue = 256;       // requests that wait for one model
+  std::int64_t texts = 4'096;     // texts that wait to be embedded by one model
+  Millis step{200};               // what one step should take while somebody streams
+  std::int64_t memory_bytes = 0;  // of one model; 0: what the machine has left
   Millis start_timeout{120'000};
   Millis idle_timeout{0};  // 0: a model once loaded stays
 };

@@ -236,7 +236,7 @@ bool is_loopback(std::string_view host) {
 }
 
 std::string_view to_text(KvType type) {
-  constexpr std::string_view names[] = {"f16", "q8_0", "q4_0"};
+  constexpr std::string_view names[] = {"f16", "bf16", "q8_0"};
   return names[static_cast<int>(type)];
 }
 std::string_view to_text(ModelKind kind) {

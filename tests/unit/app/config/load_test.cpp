@@ -87,7 +87,7 @@ prompts = true
 [engine]
 threads = 3
 kv_type = "q8_0"
-gpu_layers = -1
+retained = 0
 )");
   EXPECT_EQ(config.data_dir, "/var/lib/outcrop");
   EXPECT_EQ(config.region, "eu-central-1");
@@ -103,7 +103,7 @@ gpu_layers = -1
   EXPECT_TRUE(config.log.prompts);
   EXPECT_EQ(config.engine.threads, 3);
   EXPECT_EQ(config.engine.kv_type, KvType::q8_0);
-  EXPECT_EQ(config.engine.gpu_layers, -1);
+  EXPECT_EQ(config.engine.retained, 0);
 }
 
 TEST(Config, NamesFileLineValueAndWhatIsWanted) {
@@ -118,7 +118,7 @@ TEST(Config, NamesFileLineValueAndWhatIsWanted) {
       {"[engine]\nthreads = -1",
        "outcrop.toml:2: engine.threads = -1: at least 0 threads is wanted"},
       {"[engine]\nthreads = 4000",
-       "outcrop.toml:2: engine.threads = 4000: at most 1024 threads is allowed"},
+       "outcrop.toml:2: engine.threads = 4000: at most 512 threads is allowed"},
       {"auth = \"none\"", "outcrop.toml:1: auth = \"none\": \"keys\" or \"open\" is wanted"},
       {"log.level = 3",
        "outcrop.toml:1: log.level = 3: \"debug\", \"info\", \"warn\" or \"error\" is wanted"},
