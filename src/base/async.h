@@ -21,7 +21,7 @@ class OneShot {
  public:
   OneShot() : state_(std::make_shared<State>()) {}
   /// The first value wins; later ones are dropped.
-  void set(T value) {
+  void set(T value) const {
     if (state_->value || state_->taken) return;
     auto state = state_;
     state->value.emplace(std::move(value));
