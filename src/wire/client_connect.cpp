@@ -1,10 +1,10 @@
 // From a name to a connection that may be spoken on.
+#include "wire/client_connection.h"
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <openssl/ssl.h>
-
-#include "wire/client_connection.h"
 
 namespace outcrop::wire {
 namespace {
@@ -21,9 +21,10 @@ struct Address {
   std::string text;
 };
 
-/// The system's resolver blocks; Asio runs it on a thread of its own, and it cannot be interrupted. So
-/// nobody waits for it here: who is first, the answer or the deadline, sets the slot.
-Task<Result<std::vector<Address>>> look_up(Loop& loop, Origin origin, Deadline deadline, CancelToken cancel) {
+/// The system's resolver blocks; Asio runs it on a thread of its own, and it cannot be interrupted.
+/// So nobody waits for it here: who is first, the answer or the deadline, sets the slot.
+Task<Result<std::vector<Address>>> look_up(Loop& loop, Origin origin, Deadline deadline,
+                                           CancelToken cancel) {
   std::vector<Address> found;
   error_code not_an_address;
   if (auto address = asio::ip::make_address(origin.host, not_an_address); !not_an_address) {
@@ -34,19 +35,22 @@ Task<Result<std::vector<Address>>> look_up(Loop& loop, Origin origin, Deadline d
   OneShot<Answer> slot;
   auto resolver = std::make_shared<asio::ip::tcp::resolver>(context(loop));
   Watch watch(context(loop), deadline, cancel,
-              [slot] { slot.set(Answer(fail(Code::unavailable, "stopped"))); });
+              [slot]() mutable { slot.set(Answer(fail(Code::unavailable, "stopped"))); });
   if (watch.fired()) co_return watch.error(Code::unavailable, {}, "looking up " + origin.host);
-  resolver->async_resolve(origin.host, std::to_string(origin.port), asio::ip::resolver_base::numeric_service,
-                          [slot, resolver](error_code error, asio::ip::tcp::resolver::results_type results) {
-                            if (error) {
-                              slot.set(Answer(fail(Code::unavailable, error.message())));
-                            } else {
-                              slot.set(Answer(std::move(results)));
-                            }
-                          });
+  resolver->async_resolve(
+      origin.host, std::to_string(origin.port), asio::ip::resolver_base::numeric_service,
+      [slot, resolver](error_code error, asio::ip::tcp::resolver::results_type results) mutable {
+        if (error) {
+          slot.set(Answer(fail(Code::unavailable, error.message())));
+        } else {
+          slot.set(Answer(std::move(results)));
+        }
+      });
   Answer answer = co_await slot;
   if (watch.fired()) co_return watch.error(Code::unavailable, {}, "looking up " + origin.host);
-  if (!answer) co_return fail(Code::unavailable, "No address for {}: {}.", origin.host, answer.error().message);
+  if (!answer)
+    co_return fail(Code::unavailable, "No address for {}: {}.", origin.host,
+                   answer.error().message);
   for (const auto& entry : *answer) {
     if (found.size() == addresses_tried) break;
     found.push_back({entry.endpoint(), entry.endpoint().address().to_string()});
@@ -54,8 +58,8 @@ Task<Result<std::vector<Address>>> look_up(Loop& loop, Origin origin, Deadline d
   co_return found;
 }
 
-Task<Result<void>> connect_one(Loop& loop, ClientConnectionPtr connection, Address address, Deadline deadline,
-                               CancelToken cancel) {
+Task<Result<void>> connect_one(Loop& loop, ClientConnectionPtr connection, Address address,
+                               Deadline deadline, CancelToken cancel) {
   Watch watch(context(loop), deadline, cancel, [connection] { connection->close(); });
   std::string doing = "connecting to " + address.text;
   if (watch.fired()) co_return watch.error(Code::unavailable, {}, doing);
@@ -73,13 +77,16 @@ Task<Result<void>> connect_one(Loop& loop, ClientConnectionPtr connection, Addre
 
 }  // namespace
 
-Task<Result<ClientConnectionPtr>> connect_to(Loop& loop, Origin origin, std::shared_ptr<asio::ssl::context> tls,
-                                             Millis timeout, Deadline deadline, CancelToken cancel) {
+Task<Result<ClientConnectionPtr>> connect_to(Loop& loop, Origin origin,
+                                             std::shared_ptr<asio::ssl::context> tls,
+                                             Millis timeout, Deadline deadline,
+                                             CancelToken cancel) {
   Deadline by = deadline.shortened_to(timeout);
   // Which of the two clocks ran out is another error: the caller's deadline, or nobody there.
   auto explain = [&](Error error) -> Failure {
     if (error.code == Code::deadline && !deadline.passed()) {
-      return fail(Code::unavailable, "No connection to {} within {} ms.", origin.text(), timeout.count());
+      return fail(Code::unavailable, "No connection to {} within {} ms.", origin.text(),
+                  timeout.count());
     }
     return fail(std::move(error));
   };
@@ -98,14 +105,19 @@ Task<Result<ClientConnectionPtr>> connect_to(Loop& loop, Origin origin, std::sha
     auto connection = std::make_shared<ClientConnection>(context(loop), origin);
     // An address that swallows packets must leave time for those after it.
     auto left = by.at() - now();
-    auto share = std::max<std::chrono::nanoseconds>(left / static_cast<int>(addresses.size() - i), shortest_try);
-    auto connected = co_await connect_one(loop, connection, addresses[i], by.shortened_to(share), cancel);
+    auto share = std::max<std::chrono::nanoseconds>(left / static_cast<int>(addresses.size() - i),
+                                                    shortest_try);
+    auto connected =
+        co_await connect_one(loop, connection, addresses[i], by.shortened_to(share), cancel);
     if (connected && tls && origin.scheme == Origin::Scheme::https) {
       connected = co_await connection->handshake(*tls, by, cancel);
-      if (!connected) co_return explain(std::move(connected.error()));  // another address has the same certificate
+      if (!connected)
+        co_return explain(
+            std::move(connected.error()));  // another address has the same certificate
     }
     if (connected) co_return connection;
-    if (connected.error().code == Code::cancelled || by.passed()) co_return explain(std::move(connected.error()));
+    if (connected.error().code == Code::cancelled || by.passed())
+      co_return explain(std::move(connected.error()));
     if (!tried.empty()) tried += ", ";
     tried += connected.error().message;
   }
@@ -120,11 +132,14 @@ Result<std::shared_ptr<asio::ssl::context>> make_client_context(const std::strin
   error_code error;
   if (ca_file.empty()) {
     tls->set_default_verify_paths(error);
-    if (error) return fail(Code::unavailable, "The system's certificate authorities cannot be read: {}.", error.message());
+    if (error)
+      return fail(Code::unavailable, "The system's certificate authorities cannot be read: {}.",
+                  error.message());
   } else {
     tls->load_verify_file(ca_file, error);
     if (error) {
-      return fail(Code::unavailable, "The certificate authorities in {} cannot be read: {}.", ca_file, error.message());
+      return fail(Code::unavailable, "The certificate authorities in {} cannot be read: {}.",
+                  ca_file, error.message());
     }
   }
   tls->set_verify_mode(asio::ssl::verify_peer, error);

@@ -1,15 +1,14 @@
 #include "wire/client_connection.h"
 
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <openssl/ssl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/socket.h>
 
 namespace outcrop::wire {
 namespace {
@@ -19,7 +18,6 @@ using boost::system::error_code;
 
 constexpr std::size_t read_bytes = 32 * 1024;
 constexpr std::size_t write_bytes = 256 * 1024;  // at once, so that progress is seen
-constexpr std::size_t joined_bytes = 16 * 1024;  // a small body goes out together with its head
 
 bool is_end(const error_code& error) { return error == asio::error::eof; }
 
@@ -37,7 +35,8 @@ bool ClientConnection::fresh() {
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-Task<Result<void>> ClientConnection::handshake(asio::ssl::context& tls, Deadline deadline, CancelToken cancel) {
+Task<Result<void>> ClientConnection::handshake(asio::ssl::context& tls, Deadline deadline,
+                                               CancelToken cancel) {
   auto self = shared_from_this();
   tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, tls);
   SSL* ssl = tls_->native_handle();
@@ -45,26 +44,30 @@ Task<Result<void>> ClientConnection::handshake(asio::ssl::context& tls, Deadline
   asio::ip::make_address(origin_.host, not_an_address);
   bool prepared = true;
   if (not_an_address) {
-    prepared = SSL_set_tlsext_host_name(ssl, origin_.host.c_str()) == 1 && SSL_set1_host(ssl, origin_.host.c_str()) == 1;
+    prepared = SSL_set_tlsext_host_name(ssl, origin_.host.c_str()) == 1 &&
+               SSL_set1_host(ssl, origin_.host.c_str()) == 1;
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   } else {
     prepared = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), origin_.host.c_str()) == 1;
   }
-  if (!prepared) co_return fail(Code::internal, "TLS could not be prepared for {}.", origin_.text());
+  if (!prepared)
+    co_return fail(Code::internal, "TLS could not be prepared for {}.", origin_.text());
 
   Watch watch(io_, deadline, cancel, [this] { close(); });
-  if (watch.fired()) co_return watch.error(Code::unavailable, {}, "connecting to " + origin_.text());
+  if (watch.fired())
+    co_return watch.error(Code::unavailable, {}, "connecting to " + origin_.text());
   error_code error = co_await await_io<>(
       [&](auto done) { tls_->async_handshake(asio::ssl::stream_base::client, std::move(done)); });
   if (!error) co_return Result<void>();
-  if (watch.fired()) co_return watch.error(Code::unavailable, error, "agreeing on TLS with " + origin_.text());
+  if (watch.fired())
+    co_return watch.error(Code::unavailable, error, "agreeing on TLS with " + origin_.text());
   long verdict = SSL_get_verify_result(ssl);
   std::string why = verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : error.message();
   co_return fail(Code::unavailable, "No TLS connection to {}: {}.", origin_.text(), why);
 }
 
-void ClientConnection::begin_exchange(std::shared_ptr<const Outgoing> outgoing, Deadline deadline, Millis silence,
-                                      const CancelToken& cancel) {
+void ClientConnection::begin_exchange(std::shared_ptr<const Outgoing> outgoing, Deadline deadline,
+                                      Millis silence, const CancelToken& cancel) {
   ++exchange_;
   outgoing_ = std::move(outgoing);
   written_ = 0;
@@ -88,6 +91,10 @@ void ClientConnection::end_exchange() {
   timer_.cancel();
   if (outgoing_) close();  // the rest of a request must not run into the next one
   outgoing_.reset();
+  if (!has_unread()) {
+    buffer_ = std::string();  // what stands idle holds no memory
+    begin_ = end_ = 0;
+  }
 }
 
 void ClientConnection::write_more() {
@@ -128,7 +135,8 @@ void ClientConnection::arm_timer() {
 
 void ClientConnection::on_timer() {
   if (deadline_.passed()) {
-    stop(Code::deadline, fmt::format("The deadline passed before {} had answered in full.", origin_.text()));
+    stop(Code::deadline,
+         fmt::format("The deadline passed before {} had answered in full.", origin_.text()));
   } else if (waiting_ && now() - last_progress_ >= silence_) {
     stop(Code::deadline, fmt::format("{} was silent for {} ms.", origin_.text(), silence_.count()));
   } else {
@@ -147,10 +155,11 @@ Task<Result<std::string_view>> ClientConnection::read() {
   if (stopped_) co_return fail(*stopped_);
   if (has_unread()) {
     std::string_view rest = std::string_view(buffer_).substr(begin_, end_ - begin_);
-    begin_ = end_ = 0;
+    begin_ = end_;  // all of it is the caller's unless unread() says otherwise
     co_return rest;
   }
-  if (!socket_.is_open()) co_return fail(Code::io, "The connection to {} is closed.", origin_.text());
+  if (!socket_.is_open())
+    co_return fail(Code::io, "The connection to {} is closed.", origin_.text());
   buffer_.resize(read_bytes);
   begin_ = end_ = 0;
   waiting_ = true;
@@ -166,8 +175,7 @@ Task<Result<std::string_view>> ClientConnection::read() {
   last_progress_ = now();
   if (stopped_) co_return fail(*stopped_);
   if (!error) {
-    end_ = count;
-    begin_ = count;  // all of it is the caller's unless unread() says otherwise
+    begin_ = end_ = count;
     co_return std::string_view(buffer_).substr(0, count);
   }
   if (is_end(error)) co_return std::string_view();
@@ -177,9 +185,6 @@ Task<Result<std::string_view>> ClientConnection::read() {
   co_return fail(Code::io, "The connection to {} broke: {}.", origin_.text(), error.message());
 }
 
-void ClientConnection::unread(std::size_t count) {
-  if (count == 0) return;
-  begin_ = end_ - count;
-}
+void ClientConnection::unread(std::size_t count) { begin_ = end_ - count; }
 
 }  // namespace outcrop::wire

@@ -3,22 +3,22 @@
 /// clocks that end it. Only client*.cpp include this header (it brings Asio).
 /// Threads: the loop's.
 
-#include <cstddef>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
-
 #include "base/cancel.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "base/time.h"
 #include "wire/asio.h"
 #include "wire/client_url.h"
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace outcrop::wire {
 
@@ -37,15 +37,17 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
 
   const Origin& origin() const { return origin_; }
   Socket& socket() { return socket_; }
-  /// TLS on the connected socket. The peer must prove that it is `origin`.host. Errors: unavailable.
-  Task<Result<void>> handshake(boost::asio::ssl::context& tls, Deadline deadline, CancelToken cancel);
+  /// TLS on the connected socket. The peer must prove that it is `origin`.host. Errors:
+  /// unavailable.
+  Task<Result<void>> handshake(boost::asio::ssl::context& tls, Deadline deadline,
+                               CancelToken cancel);
   void close();
   bool open() const { return socket_.is_open(); }
   /// Nothing came in while the connection stood idle: neither an end nor bytes nobody asked for.
   bool fresh();
 
-  /// Begins an exchange: sends `outgoing` in the background. From here to end_exchange() the deadline,
-  /// the silence and the token close the connection; stopped() then says why.
+  /// Begins an exchange: sends `outgoing` in the background. From here to end_exchange() the
+  /// deadline, the silence and the token close the connection; stopped() then says why.
   void begin_exchange(std::shared_ptr<const Outgoing> outgoing, Deadline deadline, Millis silence,
                       const CancelToken& cancel);
   void end_exchange();
@@ -90,9 +92,10 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
 
 using ClientConnectionPtr = std::shared_ptr<ClientConnection>;
 
-/// Looks the name up, connects, and speaks TLS where the scheme says so. `tls` may be null otherwise.
-/// Errors: unavailable (saying which address refused, and how), deadline, cancelled.
-Task<Result<ClientConnectionPtr>> connect_to(Loop& loop, Origin origin, std::shared_ptr<boost::asio::ssl::context> tls,
+/// Looks the name up, connects, and speaks TLS where the scheme says so. `tls` may be null
+/// otherwise. Errors: unavailable (saying which address refused, and how), deadline, cancelled.
+Task<Result<ClientConnectionPtr>> connect_to(Loop& loop, Origin origin,
+                                             std::shared_ptr<boost::asio::ssl::context> tls,
                                              Millis timeout, Deadline deadline, CancelToken cancel);
 
 /// Trusts the authorities of `ca_file`, or the system's when it is empty. Reads files: not for the

@@ -1,25 +1,14 @@
 #include "wire/client_parser.h"
 
+#include "base/text.h"
+
 #include <algorithm>
 #include <charconv>
-
-#include "base/text.h"
 
 namespace outcrop::wire {
 namespace {
 
 constexpr std::size_t chunk_line_bytes = 1024;
-
-bool is_field_name(std::string_view name) {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || others.find(c) != others.npos;
-  });
-}
-
-bool is_field_value(std::string_view value) {
-  return std::all_of(value.begin(), value.end(), [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7F); });
-}
 
 /// Calls `each` for every member of a comma-separated list in all fields of that name.
 template <class Each>
@@ -71,11 +60,13 @@ Result<std::size_t> ResponseParser::take_line(std::string_view bytes) {
   auto end = bytes.find('\n');
   std::size_t count = end == bytes.npos ? bytes.size() : end + 1;
   if (state_ == State::chunk_size || state_ == State::chunk_end) {
-    if (line_.size() + count > chunk_line_bytes) return broken("the line before a chunk is too long");
+    if (line_.size() + count > chunk_line_bytes)
+      return broken("the line before a chunk is too long");
   } else {
     if (count > header_bytes_left_) {
       state_ = State::failed;
-      return fail(Code::too_large, "The upstream's answer has a head larger than this client takes.");
+      return fail(Code::too_large,
+                  "The upstream's answer has a head larger than this client takes.");
     }
     header_bytes_left_ -= count;
   }
@@ -90,24 +81,30 @@ Result<std::size_t> ResponseParser::take_line(std::string_view bytes) {
 
 Result<void> ResponseParser::on_line(std::string_view line) {
   switch (state_) {
-    case State::status: return on_status(line);
-    case State::field: return line.empty() ? on_head_end() : on_field(line);
-    case State::chunk_size: return on_chunk_size(line);
+    case State::status:
+      return on_status(line);
+    case State::field:
+      return line.empty() ? on_head_end() : on_field(line);
+    case State::chunk_size:
+      return on_chunk_size(line);
     case State::chunk_end:
       if (!line.empty()) return broken("a chunk is longer than it said");
       state_ = State::chunk_size;
       return {};
     case State::trailer:
-      if (line.empty()) state_ = State::done;  // trailers are counted, not kept: nobody asked for any
+      if (line.empty())
+        state_ = State::done;  // trailers are counted, not kept: nobody asked for any
       return {};
-    default: return broken("a line where none belongs");
+    default:
+      return broken("a line where none belongs");
   }
 }
 
 Result<void> ResponseParser::on_status(std::string_view line) {
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  bool good = line.size() >= 12 && line.starts_with("HTTP/1.") && (line[7] == '0' || line[7] == '1') &&
-              line[8] == ' ' && line[9] >= '1' && line[9] <= '5' && digit(line[10]) && digit(line[11]) &&
+  bool good = line.size() >= 12 && line.starts_with("HTTP/1.") &&
+              (line[7] == '0' || line[7] == '1') && line[8] == ' ' && line[9] >= '1' &&
+              line[9] <= '5' && digit(line[10]) && digit(line[11]) &&
               (line.size() == 12 || line[12] == ' ');
   if (!good) return broken("its first line is not a status line");
   minor_version_ = line[7] - '0';
@@ -118,14 +115,14 @@ Result<void> ResponseParser::on_status(std::string_view line) {
 }
 
 Result<void> ResponseParser::on_field(std::string_view line) {
-  // A line that continues the one before it (RFC 9112, 5.2) cannot be added to a kept value; nothing has
-  // sent such lines for twenty years.
+  // A line that continues the one before it (RFC 9112, 5.2) cannot be added to a kept value;
+  // nothing has sent such lines for twenty years.
   if (line[0] == ' ' || line[0] == '\t') return broken("a header field is folded over two lines");
   auto colon = line.find(':');
   std::string_view name = line.substr(0, colon);
-  if (colon == line.npos || !is_field_name(name)) return broken("a header field has no name");
+  if (colon == line.npos || !is_token(name)) return broken("a header field has no name");
   std::string_view value = trim(line.substr(colon + 1));
-  if (!is_field_value(value)) return broken("a header field holds control characters");
+  if (!is_header_value(value)) return broken("a header field holds control characters");
   head_.headers.add(name, value);
   return {};
 }
@@ -136,7 +133,8 @@ Result<void> ResponseParser::on_head_end() {
     state_ = State::status;
     return {};
   }
-  bool close = false, keep = false, coded = head_.headers.has("transfer-encoding"), chunked = false, other = false;
+  bool close = false, keep = false, coded = head_.headers.has("transfer-encoding"), chunked = false,
+       other = false;
   each_member(head_.headers, "connection", [&](std::string_view member) {
     close = close || equals_ignoring_case(member, "close");
     keep = keep || equals_ignoring_case(member, "keep-alive");
@@ -149,8 +147,8 @@ Result<void> ResponseParser::on_head_end() {
   each_member(head_.headers, "content-length", [&](std::string_view member) {
     std::uint64_t value = 0;
     auto [end, error] = std::from_chars(member.data(), member.data() + member.size(), value);
-    wrong_length = wrong_length || member.empty() || error != std::errc() || end != member.data() + member.size() ||
-                   (length && *length != value);
+    wrong_length = wrong_length || member.empty() || error != std::errc() ||
+                   end != member.data() + member.size() || (length && *length != value);
     length = value;
   });
   keep_alive_ = !close && (minor_version_ == 1 || keep);
@@ -160,7 +158,8 @@ Result<void> ResponseParser::on_head_end() {
   }
   if (coded) {
     if (!chunked || other) return broken("its transfer-encoding is not 'chunked'");
-    // A length beside it is a sign of somebody splitting messages (RFC 9112, 6.3): trust this one alone.
+    // A length beside it is a sign of somebody splitting messages (RFC 9112, 6.3): trust this one
+    // alone.
     if (length || minor_version_ == 0) keep_alive_ = false;
     state_ = State::chunk_size;
     return {};
@@ -179,7 +178,8 @@ Result<void> ResponseParser::on_head_end() {
 Result<void> ResponseParser::on_chunk_size(std::string_view line) {
   auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), left_, 16);
   std::string_view extension = trim(line.substr(static_cast<std::size_t>(end - line.data())));
-  if (error != std::errc() || (!extension.empty() && extension[0] != ';')) return broken("a chunk has no length");
+  if (error != std::errc() || (!extension.empty() && extension[0] != ';'))
+    return broken("a chunk has no length");
   state_ = left_ == 0 ? State::trailer : State::chunk;
   return {};
 }

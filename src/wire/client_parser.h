@@ -1,17 +1,17 @@
 #pragma once
 /// The bytes of an HTTP/1.1 response, taken apart. Without I/O.
 /// Shape:   bytes of any size in; the head, then what the body holds, chunks joined.
-/// Limits:  `header_bytes` for all heads and trailers of the exchange; 1 KiB for the line of a chunk.
-/// Errors:  corrupt, too_large (the head). After either the parser stays failed.
-/// Source:  RFC 9112: 4 (status line), 5 (fields), 6 (framing), 7 (chunks).
+/// Limits:  `header_bytes` for all heads and trailers of the exchange; 1 KiB for the line of a
+/// chunk. Errors:  corrupt, too_large (the head). After either the parser stays failed. Source: RFC
+/// 9112: 4 (status line), 5 (fields), 6 (framing), 7 (chunks).
+
+#include "base/result.h"
+#include "wire/http.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
-#include "wire/http.h"
 
 namespace outcrop::wire {
 
@@ -21,8 +21,8 @@ class ResponseParser {
   ResponseParser(std::string_view method, std::size_t header_bytes)
       : to_head_(method == "HEAD"), header_bytes_left_(header_bytes) {}
 
-  /// Takes from the front of `bytes`, appends to `body`, and gives how many bytes it took. Stops behind
-  /// the final head and behind the message. Interim answers (1xx) are skipped.
+  /// Takes from the front of `bytes`, appends to `body`, and gives how many bytes it took. Stops
+  /// behind the final head and behind the message. Interim answers (1xx) are skipped.
   Result<std::size_t> feed(std::string_view bytes, std::string& body);
   /// The connection ended. Fine when the body was to end so.
   Result<void> end_of_input();
@@ -35,7 +35,18 @@ class ResponseParser {
   ResponseHead& head() { return head_; }
 
  private:
-  enum class State { status, field, length, chunk_size, chunk, chunk_end, trailer, until_close, done, failed };
+  enum class State {
+    status,
+    field,
+    length,
+    chunk_size,
+    chunk,
+    chunk_end,
+    trailer,
+    until_close,
+    done,
+    failed
+  };
   Failure broken(std::string_view what);
   Result<void> on_line(std::string_view line);
   Result<void> on_status(std::string_view line);

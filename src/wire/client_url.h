@@ -1,11 +1,11 @@
 #pragma once
 /// Where a request goes, taken from its URL.
 
+#include "base/result.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace outcrop::wire {
 
@@ -26,10 +26,11 @@ struct Url {
   std::string target;  // path and query, "/" at least
 };
 
-/// Errors: validation, saying what is wrong. A fragment is dropped; a user's name or password in the
-/// URL is refused, as are characters that must be percent-encoded.
+/// Errors: validation, saying what is wrong. A fragment is dropped; a user's name or password in
+/// the URL is refused, as are characters that must be percent-encoded.
 Result<Url> parse_url(std::string_view text);
-/// What a Location header names, seen from `base` (RFC 3986, 5.2; dot segments are left to the server).
+/// What a Location header names, seen from `base` (RFC 3986, 5.2; dot segments are left to the
+/// server).
 Result<Url> resolve_url(const Url& base, std::string_view reference);
 
 }  // namespace outcrop::wire
