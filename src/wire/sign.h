@@ -26,11 +26,11 @@ void sign(RequestHead& head, std::string_view body, const Credentials& credentia
 
 struct Presign {
   std::string_view method = "GET";
-  std::string_view authority;
-  std::string_view path;   // as on the wire
-  std::string_view query;  // parameters of the request itself
-  std::string_view region;
-  std::string_view service;
+  std::string_view authority{};
+  std::string_view path{};   // as on the wire
+  std::string_view query{};  // parameters of the request itself
+  std::string_view region{};
+  std::string_view service{};
   std::chrono::seconds expires{900};
   std::string_view payload_hash = empty_payload_hash;
 };
