@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the commands of scripts/: words on the screen, packages, builds. Source it; it runs nothing by itself.
 # Every step is idempotent: what is there and current is left alone, so a second run takes seconds.
 set -euo pipefail

@@ -16,9 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def tracked():
-    """Paths of the tree: what git knows, and what is new and not ignored."""
+    """Paths of the tree: what git knows, and what is new and not ignored; all of it where there is no git."""
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            capture_output=True, check=True).stdout.decode()
+                            capture_output=True, check=False).stdout.decode()
+    if not listed:
+        return sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()
+                      and not {"build", ".git", "node_modules", "__pycache__"} & set(path.relative_to(ROOT).parts))
     return sorted(path for path in set(listed.split("\0")) if path and (ROOT / path).is_file())
 
 
