@@ -152,7 +152,8 @@ with_llama() {
   if [ ! -x third_party/llama.cpp/build ]; then return 0; fi
   if [ ! -e "$(llama_prefix)/complete" ]; then
     node_bin=$(scripts/fetch node)
-    PATH="$node_bin:$PATH" run_steps llama.cpp "" build/logs/llama.log third_party/llama.cpp/build
+    PATH="$node_bin:$PATH" OUTCROP_JOBS=${OUTCROP_JOBS:-$(jobs_here)} \
+      run_steps llama.cpp "" build/logs/llama.log third_party/llama.cpp/build
   else
     row llama.cpp "up to date"
   fi

@@ -136,9 +136,11 @@ class TheRules(unittest.TestCase):
         self.fires(rule, "src/base/a.cpp", "strcpy(a, b);", '// strcpy(a, b)\nauto s = "sprintf(";')
         self.fires(rule, "src/base/a.cpp", "int x = rand();", "int x = operand(); my.rand();")
         self.fires(rule, "src/base/a.cpp", "std::regex r;", "re2::RE2 r;")
-        self.fires(rule, "src/base/a.cpp", 'system("ls");', "file_system(x); std::system_error e;")
+        self.fires(rule, "src/base/a.cpp", 'system("ls");', "void system(const Value& v); file_system(x); std::system_error e;")
+        self.fires(rule, "src/base/a.cpp", "std::system(line);", "system(blocks);")
         self.fires(rule, "src/base/a.cpp", "std::cout << 1;", "out << 1;")
         self.assertFalse(rule(File("src/app/a.cpp", "std::cout << 1;")))
+        self.assertFalse(rule(File("src/engine/a.cpp", "int engine_main(int argc, char** argv) { puts(a); }")))
 
     def test_long_sleeps(self):
         self.fires(rules.long_sleeps, "tests/unit/a.cpp", "std::this_thread::sleep_for(2s);", "std::this_thread::sleep_for(20ms);")
