@@ -1,9 +1,12 @@
+# shellcheck shell=bash
 # Shared by the commands of scripts/: words on the screen, packages, builds. Source it; it runs nothing by itself.
 # Every step is idempotent: what is there and current is left alone, so a second run takes seconds.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 export OUTCROP_CACHE=${OUTCROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/outcrop}
+# A clone in another folder finds what this one compiled.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root} CCACHE_NOHASHDIR=1
 version=$(sed -n 's/^project(outcrop VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 bar_cells=15
 live=0
@@ -59,9 +62,8 @@ run_steps() {
   mkdir -p "$(dirname "$log")"
   "$@" </dev/null 2>&1 | tee "$log" | show_steps "$label" || status=${PIPESTATUS[0]}
   if ((status != 0)); then
-    grep -E -m1 -A12 '(error:|Error|FAILED:)' "$log" >&2 || true
-    say "  ..."
-    tail -n 15 "$log" >&2
+    # The first failure and what follows it; the end where nothing looks like one.
+    grep -E -m1 -A15 '(^FAILED:|error:|Error)' "$log" | cut -c 1-300 >&2 || tail -n 15 "$log" >&2
     die "$label failed (exit code $status). The whole output is in $log"
   fi
   last=$(grep -oE '^\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 | tr -d '[]' || true)
@@ -150,7 +152,8 @@ with_llama() {
   if [ ! -x third_party/llama.cpp/build ]; then return 0; fi
   if [ ! -e "$(llama_prefix)/complete" ]; then
     node_bin=$(scripts/fetch node)
-    PATH="$node_bin:$PATH" run_steps llama.cpp "" build/logs/llama.log third_party/llama.cpp/build
+    PATH="$node_bin:$PATH" OUTCROP_JOBS=${OUTCROP_JOBS:-$(jobs_here)} \
+      run_steps llama.cpp "" build/logs/llama.log third_party/llama.cpp/build
   else
     row llama.cpp "up to date"
   fi
