@@ -1,11 +1,10 @@
 #include "app/admin/admin.h"
 
-#include <unistd.h>
+#include "app/cli/version.h"
+#include "base/text.h"
 
 #include <algorithm>
-
-#include "app/version.h"
-#include "base/text.h"
+#include <unistd.h>
 
 namespace outcrop::admin {
 namespace {
@@ -51,7 +50,9 @@ struct Members {
     return json::find(object, key);
   }
   void wrong(std::string_view key, std::string_view wanted) {
-    if (!mistake) mistake = Error{.code = Code::validation, .message = fmt::format("{}: {} is wanted", key, wanted)};
+    if (!mistake)
+      mistake =
+          Error{.code = Code::validation, .message = fmt::format("{}: {} is wanted", key, wanted)};
   }
   std::string text(std::string_view key) {
     const auto* value = at(key);
@@ -68,7 +69,8 @@ struct Members {
   std::int64_t whole(std::string_view key) {
     const auto* value = at(key);
     if (!value) return 0;
-    if (!value->is_int64() || value->get_int64() < 0) return wrong(key, "a whole number, 0 or more"), 0;
+    if (!value->is_int64() || value->get_int64() < 0)
+      return wrong(key, "a whole number, 0 or more"), 0;
     return value->get_int64();
   }
   std::vector<std::string> texts(std::string_view key) {
@@ -85,7 +87,8 @@ struct Members {
   Result<void> result() {
     for (const auto& member : object) {
       if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end()) {
-        return fail(Code::validation, "{}: there is no such member", std::string_view(member.key()));
+        return fail(Code::validation, "{}: there is no such member",
+                    std::string_view(member.key()));
       }
     }
     if (mistake) return fail(*mistake);
@@ -120,13 +123,14 @@ Task<Response> AdminApi::handle(std::string method, std::string target, json::Va
     co_return answer ? std::move(*answer) : refusal(answer.error());
   }
   if (noun == "models") {
-    auto answer = co_await models(std::move(method), std::move(name), std::move(query), std::move(body));
+    auto answer =
+        co_await models(std::move(method), std::move(name), std::move(query), std::move(body));
     co_return answer ? std::move(*answer) : refusal(answer.error());
   }
   if (noun == "status" && name.empty() && method == "GET") {
     json::Object out = hooks_.status ? hooks_.status() : json::Object();
     out["running"] = static_cast<bool>(hooks_.status);
-    out["version"] = version;
+    out["version"] = cli::version();
     out["process"] = static_cast<std::int64_t>(::getpid());
     out["models"] = static_cast<std::int64_t>(models_.list().size());
     co_return Response{200, std::move(out)};
@@ -161,21 +165,28 @@ Task<Result<Response>> AdminApi::keys(std::string method, std::string id, json::
     std::string expires = members.text("expires");
     CO_CHECK(members.result());
     if (kind != "access_key" && kind != "api_key") {
-      co_return fail(Code::validation, "kind = \"{}\": \"access_key\" or \"api_key\" is wanted", kind);
+      co_return fail(Code::validation, "kind = \"{}\": \"access_key\" or \"api_key\" is wanted",
+                     kind);
     }
     if (name.empty() || name.size() > 64 || name.find_first_of("\n\r\t/:") != std::string::npos) {
-      co_return fail(Code::validation, "name: 1 to 64 bytes without '/', ':' and line ends are wanted");
+      co_return fail(Code::validation,
+                     "name: 1 to 64 bytes without '/', ':' and line ends are wanted");
     }
     std::optional<WallTime> until;
     if (!expires.empty()) {
       until = parse_iso8601(expires);
-      if (!until) co_return fail(Code::validation, "expires = \"{}\": a time is wanted, such as 2027-01-31T00:00:00Z", expires);
-      if (*until <= wall_now()) co_return fail(Code::validation, "expires = {}: a time to come is wanted", expires);
+      if (!until)
+        co_return fail(Code::validation,
+                       "expires = \"{}\": a time is wanted, such as 2027-01-31T00:00:00Z", expires);
+      if (*until <= wall_now())
+        co_return fail(Code::validation, "expires = {}: a time to come is wanted", expires);
     }
     if (keys_.list().size() >= keys_limit) {
-      co_return fail(Code::quota_exceeded, "there are {} keys already, the most that are kept", keys_limit);
+      co_return fail(Code::quota_exceeded, "there are {} keys already, the most that are kept",
+                     keys_limit);
     }
-    auto which = kind == "access_key" ? identity::Key::Kind::access_key : identity::Key::Kind::api_key;
+    auto which =
+        kind == "access_key" ? identity::Key::Kind::access_key : identity::Key::Kind::api_key;
     CO_TRY(made, co_await keys_.create(which, std::move(name), admin, until));
     json::Object out = to_json(made.key);
     out["secret"] = made.secret;
@@ -191,8 +202,8 @@ Task<Result<Response>> AdminApi::keys(std::string method, std::string id, json::
   co_return no_such(method, id.empty() ? "keys" : "keys/" + id);
 }
 
-/// The key that `outcrop env` hands to programs on this machine: whoever may open the socket or the store
-/// owns them anyway.
+/// The key that `outcrop env` hands to programs on this machine: whoever may open the socket or the
+/// store owns them anyway.
 Task<Result<Response>> AdminApi::default_key() {
   for (const auto& key : keys_.list()) {
     bool usable = !key.revoked && (!key.expires || *key.expires > wall_now());
@@ -203,13 +214,15 @@ Task<Result<Response>> AdminApi::default_key() {
     out["secret"] = *secret;
     co_return Response{200, std::move(out)};
   }
-  CO_TRY(made, co_await keys_.create(identity::Key::Kind::access_key, "default", true, std::nullopt));
+  CO_TRY(made,
+         co_await keys_.create(identity::Key::Kind::access_key, "default", true, std::nullopt));
   json::Object out = to_json(made.key);
   out["secret"] = made.secret;
   co_return Response{201, std::move(out)};
 }
 
-Task<Result<Response>> AdminApi::models(std::string method, std::string name, std::string query, json::Value body) {
+Task<Result<Response>> AdminApi::models(std::string method, std::string name, std::string query,
+                                        json::Value body) {
   if (method == "GET") {
     if (query == "rescan=true") CO_CHECK(co_await models_.rescan());
     if (!name.empty()) {
@@ -236,10 +249,14 @@ Task<Result<Response>> AdminApi::models(std::string method, std::string name, st
     std::string kind = members.text("kind");
     if (const auto* description = members.at("description")) addition.description = *description;
     CO_CHECK(members.result());
-    auto kinds = {config::ModelKind::automatic, config::ModelKind::chat, config::ModelKind::embedding, config::ModelKind::rerank};
-    auto found = std::find_if(kinds.begin(), kinds.end(), [&](auto each) { return config::to_text(each) == kind; });
+    auto kinds = {config::ModelKind::automatic, config::ModelKind::chat,
+                  config::ModelKind::embedding, config::ModelKind::rerank};
+    auto found = std::find_if(kinds.begin(), kinds.end(),
+                              [&](auto each) { return config::to_text(each) == kind; });
     if (!kind.empty() && found == kinds.end()) {
-      co_return fail(Code::validation, "kind = \"{}\": \"auto\", \"chat\", \"embedding\" or \"rerank\" is wanted", kind);
+      co_return fail(Code::validation,
+                     "kind = \"{}\": \"auto\", \"chat\", \"embedding\" or \"rerank\" is wanted",
+                     kind);
     }
     if (!kind.empty()) addition.kind = *found;
     CO_TRY(model, co_await models_.add(std::move(addition)));

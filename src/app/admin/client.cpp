@@ -1,15 +1,14 @@
 #include "app/admin/client.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "app/admin/unix_http.h"
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-
-#include "app/admin/unix_http.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace outcrop::admin {
 namespace {
@@ -34,7 +33,8 @@ class SocketAdmin : public Admin {
  public:
   explicit SocketAdmin(std::string socket) : socket_(std::move(socket)) {}
   bool running() const override { return true; }
-  Result<json::Value> call(const std::string& method, const std::string& target, const json::Value& body) override {
+  Result<json::Value> call(const std::string& method, const std::string& target,
+                           const json::Value& body) override {
     UnixRequest asked;
     asked.socket = socket_;
     asked.method = method;
@@ -70,7 +70,8 @@ class StoreAdmin : public Admin {
     return out;
   }
 
-  Result<json::Value> call(const std::string& method, const std::string& target, const json::Value& body) override {
+  Result<json::Value> call(const std::string& method, const std::string& target,
+                           const json::Value& body) override {
     Response answer;
     loop_.run(handle(method, target, body, &answer));
     return unwrap(answer.status, std::move(answer.body));
@@ -111,7 +112,9 @@ Result<std::unique_ptr<Admin>> connect(const config::Config& config) {
   probe.socket = socket;
   probe.target = std::string(prefix) + "status";
   TRY(status, request(probe));
-  if (status.status != 200) return fail(Code::unavailable, "{} answered {} where a status was expected", socket, status.status);
+  if (status.status != 200)
+    return fail(Code::unavailable, "{} answered {} where a status was expected", socket,
+                status.status);
   return std::make_unique<SocketAdmin>(std::move(socket));
 }
 
@@ -146,7 +149,8 @@ Result<void> make_data_folder(const std::string& path) {
     }
   }
   if (::access(path.c_str(), W_OK | X_OK) != 0) {
-    return fail(Code::access_denied, "the data folder {} cannot be written: {}", path, std::strerror(errno));
+    return fail(Code::access_denied, "the data folder {} cannot be written: {}", path,
+                std::strerror(errno));
   }
   return {};
 }
@@ -174,7 +178,8 @@ Result<void> write_server_file(const std::string& path, const ServerFile& file) 
 
 Result<ServerFile> read_server_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::not_found, "there is no {}: no server has run with this data folder", path);
+  if (!in)
+    return fail(Code::not_found, "there is no {}: no server has run with this data folder", path);
   std::string text(64 * 1024, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));

@@ -1,17 +1,16 @@
 #include "app/admin/unix_http.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include "base/text.h"
 
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fcntl.h>
 #include <optional>
-
-#include "base/text.h"
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace outcrop::admin {
 namespace {
@@ -37,7 +36,8 @@ class Connection {
     if (fd_ < 0) return fail(Code::unavailable, "no socket: {}", std::strerror(errno));
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       if (errno == ENOENT) return fail(Code::unavailable, "there is no socket {}", request_.socket);
-      if (errno == ECONNREFUSED) return fail(Code::unavailable, "nobody listens at {} any more", request_.socket);
+      if (errno == ECONNREFUSED)
+        return fail(Code::unavailable, "nobody listens at {} any more", request_.socket);
       return fail(Code::unavailable, "{}: {}", request_.socket, std::strerror(errno));
     }
     return {};
@@ -52,7 +52,8 @@ class Connection {
       } else if (errno == EPIPE || errno == ECONNRESET) {
         return {};  // a server that refuses early has answered already: read that
       } else if (errno != EAGAIN && errno != EINTR) {
-        return fail(Code::unavailable, "the connection to the server broke: {}", std::strerror(errno));
+        return fail(Code::unavailable, "the connection to the server broke: {}",
+                    std::strerror(errno));
       }
     }
     return {};
@@ -67,7 +68,8 @@ class Connection {
       if (count >= 0) return std::string(buffer, static_cast<std::size_t>(count));
       if (errno == ECONNRESET) return std::string();
       if (errno != EAGAIN && errno != EINTR) {
-        return fail(Code::unavailable, "the connection to the server broke: {}", std::strerror(errno));
+        return fail(Code::unavailable, "the connection to the server broke: {}",
+                    std::strerror(errno));
       }
     }
   }
@@ -76,9 +78,11 @@ class Connection {
   Result<void> wait(short events) {
     Deadline deadline = Deadline::in(request_.silence);
     for (;;) {
-      if (request_.interrupted && request_.interrupted->load()) return fail(Code::cancelled, "interrupted");
+      if (request_.interrupted && request_.interrupted->load())
+        return fail(Code::cancelled, "interrupted");
       if (deadline.passed()) {
-        return fail(Code::deadline, "the server has been silent for {} s", request_.silence.count() / 1000);
+        return fail(Code::deadline, "the server has been silent for {} s",
+                    request_.silence.count() / 1000);
       }
       pollfd waiting{fd_, events, 0};
       if (::poll(&waiting, 1, wake_ms) > 0) return {};
@@ -116,7 +120,8 @@ std::optional<Head> parse_head(std::string_view text) {
 class Chunks {
  public:
   bool ended() const { return state_ == State::end; }
-  Result<void> feed(std::string_view bytes, const std::function<Result<void>(std::string_view)>& piece) {
+  Result<void> feed(std::string_view bytes,
+                    const std::function<Result<void>(std::string_view)>& piece) {
     while (!bytes.empty() && state_ != State::end) {
       if (state_ == State::data) {
         auto step = std::min<std::size_t>(left_, bytes.size());
@@ -157,13 +162,16 @@ class Chunks {
 
 }  // namespace
 
-Result<void> stream(const UnixRequest& request, const std::function<Result<void>(int, const wire::Headers&)>& head,
+Result<void> stream(const UnixRequest& request,
+                    const std::function<Result<void>(int, const wire::Headers&)>& head,
                     const std::function<Result<void>(std::string_view)>& piece) {
   Connection connection(request);
   CHECK(connection.open());
-  std::string out = request.method + " " + request.target + " HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+  std::string out = request.method + " " + request.target +
+                    " HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
   for (const auto& [name, value] : request.headers.all()) out += name + ": " + value + "\r\n";
-  if (!request.body.empty() || request.method == "POST") out += fmt::format("content-length: {}\r\n", request.body.size());
+  if (!request.body.empty() || request.method == "POST")
+    out += fmt::format("content-length: {}\r\n", request.body.size());
   out += "\r\n" + request.body;
   CHECK(connection.send(out));
 
@@ -179,14 +187,17 @@ Result<void> stream(const UnixRequest& request, const std::function<Result<void>
       answer = std::move(*parsed);
       break;
     }
-    if (buffer.size() > head_bytes_limit) return fail(Code::too_large, "the head of the answer has more than 64 KiB");
+    if (buffer.size() > head_bytes_limit)
+      return fail(Code::too_large, "the head of the answer has more than 64 KiB");
     TRY(more, connection.receive());
-    if (more.empty()) return fail(Code::corrupt, "the server closed the connection without an answer");
+    if (more.empty())
+      return fail(Code::corrupt, "the server closed the connection without an answer");
     buffer += more;
   }
   CHECK(head(answer.status, answer.headers));
 
-  if (auto coding = answer.headers.find("transfer-encoding"); coding && equals_ignoring_case(*coding, "chunked")) {
+  if (auto coding = answer.headers.find("transfer-encoding");
+      coding && equals_ignoring_case(*coding, "chunked")) {
     Chunks chunks;
     for (;;) {
       CHECK(chunks.feed(buffer, piece));

@@ -66,11 +66,11 @@ struct ModelEntry {
   std::int64_t context_tokens = 0;         // 0: engine.context_tokens
 };
 
-/// [[scripted]]: a model that answers by rule, for tests of applications. What stands in the table
-/// is handed to the scripted provider as it is, as JSON.
+/// [[scripted]]: a model that answers by rule, for tests of applications.
 struct ScriptedEntry {
   std::string name;
-  json::Object rules;  // the whole table, the name included
+  std::vector<std::string> stands_in_for;
+  json::Object script;  // the rest of the table: what the scripted provider reads
 };
 
 struct Config {

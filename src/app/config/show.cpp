@@ -95,7 +95,7 @@ json::Value effective(const Loaded& loaded) {
     }
   }
   for (std::size_t i = 0; i < loaded.config.scripted.size(); ++i) {
-    add(fmt::format("scripted[{}]", i), json::write(json::Value(loaded.config.scripted[i].rules)));
+    add(fmt::format("scripted[{}]", i), json::write(json::Value(loaded.config.scripted[i].script)));
   }
   return out;
 }
@@ -177,11 +177,19 @@ std::string markdown() {
   rows(model_options(), "", out);
   out +=
       "## [[scripted]]\n\n"
-      "A model that answers by rule instead of computing, for tests of applications that must not "
-      "depend on what a model\n"
-      "says. `name` is required and is how the model is asked for; everything else in the table "
-      "goes to the scripted\n"
-      "provider as it is.\n";
+      "A model that answers by rule instead of computing, for tests of applications that must\n"
+      "not depend on what a model says. `name` is required; `stands_in_for` is as in `[[model]]`;\n"
+      "everything else in the table is the script, whose members are in\n"
+      "src/models/providers/scripted/README.md.\n\n"
+      "```toml\n"
+      "[[scripted]]\n"
+      "name = \"slow\"\n"
+      "stands_in_for = [\"anthropic.claude-*\"]\n"
+      "[[scripted.rules]]\n"
+      "match = { text = \"weather\" }\n"
+      "delay_ms = 200\n"
+      "reply = \"It rains.\"\n"
+      "```\n";
   return out;
 }
 

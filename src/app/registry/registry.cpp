@@ -197,7 +197,7 @@ Task<Result<void>> ModelRegistry::rescan() {
   bool changed = !same(models, models_);
   models_ = std::move(models);
   if (changed && changed_) changed_();
-  co_return {};
+  co_return Result<void>();
 }
 
 Task<Result<Model>> ModelRegistry::add(Addition addition) {

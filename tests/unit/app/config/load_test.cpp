@@ -205,7 +205,7 @@ context_tokens = 4096
 
 [[scripted]]
 name = "echo"
-latency_ms = 5
+stands_in_for = ["x.*"]
 [[scripted.rules]]
 match = "hello"
 reply = "hi"
@@ -216,8 +216,9 @@ reply = "hi"
   EXPECT_EQ(config.models[0].context_tokens, 4096);
   ASSERT_EQ(config.scripted.size(), 1u);
   EXPECT_EQ(config.scripted[0].name, "echo");
-  EXPECT_EQ(config.scripted[0].rules.at("latency_ms"), json::Value(5));
-  EXPECT_EQ(config.scripted[0].rules.at("rules").at(0).at("reply"), json::Value("hi"));
+  EXPECT_EQ(config.scripted[0].stands_in_for, std::vector<std::string>{"x.*"});
+  EXPECT_EQ(config.scripted[0].script.size(), 1u);
+  EXPECT_EQ(config.scripted[0].script.at("rules").at(0).at("reply"), json::Value("hi"));
 }
 
 TEST(Config, FlagOverVariableOverFileOverDefault) {
