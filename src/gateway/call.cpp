@@ -43,8 +43,7 @@ Result<CallPtr> for_candidate(const CallPtr& call, const Resolution& resolution,
   mine->target = candidate.target;
   auto& wanted = mine->conversation.inference.max_tokens;
   int limit_tokens = resolution.asked_max_output_tokens();
-  if (wanted && limit_tokens > 0 &&
-      *wanted > limit_tokens)
+  if (wanted && limit_tokens > 0 && *wanted > limit_tokens)
     return fail(Code::validation,
                 "The maximum tokens you requested exceeds the model limit of {}. Try again with a "
                 "maximum tokens value that is "

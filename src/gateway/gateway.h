@@ -21,17 +21,19 @@ enum class Need : std::uint8_t { text, embedding, rerank };
 
 /// One way to answer a call.
 struct Candidate {
-  models::ModelPtr model;         // the provider
-  std::string target;             // its own name for the model
-  models::Served served;          // what the caller is told
-  int max_output_tokens = 0;      // of the smaller of the asked and the serving model; 0: not known
+  models::ModelPtr model;     // the provider
+  std::string target;         // its own name for the model
+  models::Served served;      // what the caller is told
+  int max_output_tokens = 0;  // of the smaller of the asked and the serving model; 0: not known
 };
 
 /// What a model id means here, best candidate first; never empty.
 struct Resolution {
-  models::Binding binding;        // of the first candidate; facts and limits of the asked model
+  models::Binding binding;  // of the first candidate; facts and limits of the asked model
   std::vector<Candidate> candidates;
-  int asked_max_output_tokens() const { return binding.facts ? binding.facts->max_output_tokens : 0; }
+  int asked_max_output_tokens() const {
+    return binding.facts ? binding.facts->max_output_tokens : 0;
+  }
 };
 
 class Resolver {
@@ -42,11 +44,13 @@ class Resolver {
 };
 
 /// Who serves `target` of `provider`; null when it is not there (any more).
-using FindProvider = std::function<models::ModelPtr(const std::string& provider, const std::string& target)>;
+using FindProvider =
+    std::function<models::ModelPtr(const std::string& provider, const std::string& target)>;
 
 /// Over the catalogue, the configured models and the stand-ins. The snapshot is swapped when models
 /// come or go; a call keeps the one it began with.
-std::shared_ptr<const Resolver> make_resolver(std::shared_ptr<const models::StandIns> stand_ins, FindProvider find);
+std::shared_ptr<const Resolver> make_resolver(std::shared_ptr<const models::StandIns> stand_ins,
+                                              FindProvider find);
 
 /// Ends the chain: finds the candidates and calls them in order; the next is tried only when one
 /// failed before its first event with something that may pass (unavailable, not ready, throttled).

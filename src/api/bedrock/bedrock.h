@@ -2,11 +2,11 @@
 /// The operations of bedrock, the control plane: the catalogue of models.
 /// Threads: the loop's.
 
-#include <functional>
-#include <memory>
-
 #include "api/front/front.h"
 #include "models/catalogue/stand_ins.h"
+
+#include <functional>
+#include <memory>
 
 namespace outcrop::api {
 

@@ -1,6 +1,6 @@
-#include <utility>
-
 #include "api/bedrock/bedrock.h"
+
+#include <utility>
 
 namespace outcrop::api {
 namespace {
@@ -23,8 +23,10 @@ models::ModelFacts facts_of(const models::LocalModel& local) {
 }
 
 bool matches(const models::ModelFacts& facts, const models::ModelFilter& filter) {
-  return (filter.provider.empty() || filter.provider == facts.provider) && (filter.output.empty() || filter.output == facts.output.front()) &&
-         (filter.inference.empty() || filter.inference == "ON_DEMAND") && filter.customization.empty();
+  return (filter.provider.empty() || filter.provider == facts.provider) &&
+         (filter.output.empty() || filter.output == facts.output.front()) &&
+         (filter.inference.empty() || filter.inference == "ON_DEMAND") &&
+         filter.customization.empty();
 }
 
 Task<Result<Answer>> list(CurrentModels current, const Request& request) {
@@ -34,10 +36,12 @@ Task<Result<Answer>> list(CurrentModels current, const Request& request) {
   filter.output = request.text("byOutputModality");
   filter.inference = request.text("byInferenceType");
   json::Array summaries;
-  for (const auto* facts : Catalogue::bundled().list(filter)) summaries.emplace_back(foundation_model_json(*facts, request.region));
+  for (const auto* facts : Catalogue::bundled().list(filter))
+    summaries.emplace_back(foundation_model_json(*facts, request.region));
   for (const auto& local : current()->local_models()) {
     auto facts = facts_of(local);
-    if (matches(facts, filter)) summaries.emplace_back(foundation_model_json(facts, request.region));
+    if (matches(facts, filter))
+      summaries.emplace_back(foundation_model_json(facts, request.region));
   }
   Answer answer;
   answer.document["modelSummaries"] = std::move(summaries);
@@ -59,14 +63,18 @@ Task<Result<Answer>> get(CurrentModels current, const Request& request) {
       co_return answer;
     }
   }
-  co_return fail(Code::not_found, "Could not resolve the foundation model from the provided model identifier: {}", asked);
+  co_return fail(Code::not_found,
+                 "Could not resolve the foundation model from the provided model identifier: {}",
+                 asked);
 }
 
 }  // namespace
 
 void add_bedrock(Front& front, CurrentModels current) {
-  front.add("bedrock", "ListFoundationModels", PlainOperation([current](const Request& request) { return list(current, request); }));
-  front.add("bedrock", "GetFoundationModel", PlainOperation([current](const Request& request) { return get(current, request); }));
+  front.add("bedrock", "ListFoundationModels",
+            PlainOperation([current](const Request& request) { return list(current, request); }));
+  front.add("bedrock", "GetFoundationModel",
+            PlainOperation([current](const Request& request) { return get(current, request); }));
 }
 
 }  // namespace outcrop::api

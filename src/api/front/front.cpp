@@ -54,6 +54,7 @@ struct Front::Impl {
   FrontOptions options;
   std::unordered_map<const contract::Operation*, Handler> handlers;
   std::vector<std::pair<std::string, PlainDoor>> doors;
+  std::vector<std::pair<std::string, wire::Handler>> raw_doors;
   std::size_t in_flight = 0;
   std::size_t in_flight_bytes = 0;
 
@@ -197,6 +198,12 @@ struct Front::Impl {
 
   Task<void> handle(wire::Exchange& exchange) {
     const auto& head = exchange.request();
+    for (const auto& [prefix, raw] : raw_doors) {
+      if (head.path().starts_with(prefix)) {
+        co_await raw(exchange);
+        co_return;
+      }
+    }
     if (const auto* found = door(head.path())) {
       co_await run_door(exchange, *found);
       co_return;
@@ -286,7 +293,7 @@ struct Front::Impl {
 
 Front::Front(const contract::Contracts& contracts, const identity::Authenticator& authenticator,
              observe::Registry& metrics, FrontOptions options)
-    : impl_(new Impl{contracts, authenticator, metrics, std::move(options), {}, {}, 0, 0}) {}
+    : impl_(new Impl{contracts, authenticator, metrics, std::move(options), {}, {}, {}, 0, 0}) {}
 Front::~Front() = default;
 
 void Front::add(std::string_view service, std::string_view operation, PlainOperation run) {
@@ -297,6 +304,9 @@ void Front::add(std::string_view service, std::string_view operation, StreamOper
 }
 void Front::add_door(std::string prefix, PlainDoor door) {
   impl_->doors.emplace_back(std::move(prefix), std::move(door));
+}
+void Front::add_raw_door(std::string prefix, wire::Handler handle) {
+  impl_->raw_doors.emplace_back(std::move(prefix), std::move(handle));
 }
 bool Front::has(const contract::Operation* operation) const {
   return impl_->handlers.contains(operation);

@@ -55,6 +55,8 @@ class Front {
   void add(std::string_view service, std::string_view operation, StreamOperation run);
   /// Every path that starts with `prefix`.
   void add_door(std::string prefix, PlainDoor door);
+  /// The same for a door that reads its requests and checks its peers itself.
+  void add_raw_door(std::string prefix, wire::Handler handle);
   /// What an operation that is not built answers is 501; this tells which are.
   bool has(const contract::Operation* operation) const;
 
