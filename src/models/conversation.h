@@ -155,7 +155,9 @@ struct Usage {
 
 // The events of a reply, in the order of Converse's stream: message start; per block start (tool
 // use only), deltas, stop; message stop; metadata. Blocks do not interleave, indexes count from 0.
-struct MessageStart {};
+struct MessageStart {
+  Usage usage;  // what is known before the first token: input and caches; zeros when nothing is
+};
 struct ToolUseStart {
   int index = 0;
   std::string id;
