@@ -73,8 +73,8 @@ class Reply:
 
 
 def call(env, method, path, document=None, service="bedrock", timeout_s=120, headers=None, signed=True):
-    """One request to env's AWS_ENDPOINT_URL. `path` is encoded already; an error status is a Reply, not an exception."""
-    url = env["AWS_ENDPOINT_URL"].rstrip("/") + path
+    """One request to env's endpoint. `path` is encoded already; an error status is a Reply, not an exception."""
+    url = (env.get("AWS_ENDPOINT_URL") or env["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]).rstrip("/") + path
     body = b"" if document is None else document if isinstance(document, bytes) else json.dumps(document).encode()
     headers = {**({"content-type": "application/json"} if body else {}), **(headers or {})}
     if signed:

@@ -31,7 +31,7 @@ def fetched(*what):
 class Server:
     """`outcrop serve` on a free port with a data folder of its own.
 
-    url, env (what `outcrop env` exports), data, pid. `config` is TOML text, or a path. `models=False` starts it
+    url, env (what `outcrop env` exports, and the one endpoint for all services), data, pid. `config` is TOML text, or a path. `models=False` starts it
     without the default models, which is quicker where the configuration brings its own (scripted) ones.
     """
 
@@ -42,7 +42,7 @@ class Server:
         self.binary, self.data, self.exit_code = binary, Path(data or folder / "data"), None
         command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data", str(self.data), *options]
         if tls:
-            command.append("--tls")
+            command += ["--set", "server.tls=auto"]
         if config is not None:
             file = config if isinstance(config, Path) else folder / "outcrop.toml"
             if file != config:

@@ -20,7 +20,7 @@ def test_readyz_answers_without_credentials(outcrop):
 
 
 def test_env_names_endpoint_region_and_credentials(outcrop):
-    for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    for name in ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert outcrop.env.get(name), f"outcrop env does not export {name}"
 
 

@@ -40,7 +40,8 @@ class Reader:
             modules.symlink_to(harness.fetched("node-modules"))
         self.server = harness.Server(folder, data=self.data)
         paths = [harness.BINARY.parent, Path(sys.executable).parent, harness.fetched("node")]
-        self.env = {**aws_client.process_environment(self.server.env), "HOME": str(self.home),
+        # Just what a reader's shell gets from `outcrop env`.
+        self.env = {**aws_client.process_environment(aws_client.read_env(harness.BINARY, self.data)), "HOME": str(self.home),
                     "OUTCROP_CACHE": str(harness.fetched("models").parent),
                     "PATH": ":".join(map(str, paths)) + ":" + os.environ["PATH"]}
         self.env.pop("XDG_DATA_HOME", None)
@@ -74,10 +75,10 @@ class Reader:
         return self._execute("node", f"block-{self.count}.mjs")
 
     def _toml(self, text):
-        """A configuration that is shown is one that the program starts with."""
-        started = harness.Server(self.home / f"config-{self.count}", config=text)
-        assert started.stop() == 0
-        return started.last_words()
+        """A configuration that is shown is one that the program takes."""
+        file = self.clone / f"block-{self.count}.toml"
+        file.write_text(text)
+        return self._execute(str(harness.BINARY), "config", "--check", "--config", str(file))
 
 
 @pytest.fixture(scope="session")

@@ -89,13 +89,13 @@ def include_direction(files, order):
 
 # Third-party headers that one folder keeps to itself.
 KEPT = [
-    (r"boost/(asio|beast)[/.]", ("src/wire/",), "Asio and Beast stay in wire (seconds of compile time a file)"),
-    (r"nghttp2/", ("src/wire/",), "nghttp2 stays in wire"),
-    (r"openssl/(ssl|tls1|bio)\.h", ("src/wire/",), "TLS stays in wire"),
+    (r"boost/(asio|beast)[/.]", ("src/wire/", "tests/unit/wire/"), "Asio and Beast stay in wire (seconds of compile time a file)"),
+    (r"nghttp2/", ("src/wire/", "tests/unit/wire/"), "nghttp2 stays in wire"),
+    (r"openssl/(ssl|tls1|bio)\.h", ("src/wire/", "tests/unit/wire/"), "TLS stays in wire"),
     (r"(llama|llama-cpp|ggml[a-z-]*|gguf)\.h|common/", ("src/engine/worker/", "tests/unit/engine/"), "llama.cpp is seen by engine/worker alone"),
     (r"sqlite3\.h", ("src/store/", "tests/unit/store/"), "SQLite stays in store"),
-    (r"toml\+\+|toml\.hpp", ("src/app/",), "TOML stays in app: other folders are handed options"),
-    (r"CLI/", ("src/app/",), "the command line stays in app"),
+    (r"toml\+\+|toml\.hpp", ("src/app/", "tests/unit/app/"), "TOML stays in app: other folders are handed options"),
+    (r"CLI/", ("src/app/", "tests/unit/app/"), "the command line stays in app"),
 ]
 
 
