@@ -82,8 +82,8 @@ def include_direction(files, order):
                 out.append(f"{file.path}:{line}: {own} includes {name}, but dependencies point from {other} to {own}")
             elif own in SEES_ONLY and other not in SEES_ONLY[own]:
                 out.append(f"{file.path}:{line}: {own} sees only {', '.join(sorted(SEES_ONLY[own]))}, not {name}")
-            elif own == "models" and other == "engine" and not re.match(r"engine/(protocol|client|host)", name):
-                out.append(f"{file.path}:{line}: models sees only the engine's protocol, client and host, not {name}")
+            elif own != "app" and own != "engine" and name.startswith("engine/worker/"):
+                out.append(f"{file.path}:{line}: the engine's worker is a process of its own: {own} sees its protocol and host, not {name}")
     return out
 
 
