@@ -225,7 +225,6 @@ class Scripted : public Model {
     CO_CHECK(co_await before(rule, call->context));
     CO_CHECK(co_await between(rule, SIZE_MAX, call->context));
     Embeddings out;
-    out.served_by = "scripted:" + call->target;
     for (const auto& text : call->texts) {
       out.vectors.push_back(rule && !rule->vector.empty()
                                 ? rule->vector
@@ -241,7 +240,6 @@ class Scripted : public Model {
     CO_CHECK(co_await before(rule, call->context));
     CO_CHECK(co_await between(rule, SIZE_MAX, call->context));
     Ranking out;
-    out.served_by = "scripted:" + call->target;
     // By the cosine of the words' vectors, scaled to 0..1.
     const auto query = text_vector(call->query, 256);
     for (std::size_t i = 0; i < call->documents.size(); ++i) {
