@@ -1,12 +1,12 @@
-#include <charconv>
-#include <cstdlib>
-
 #include "app/commands/context.h"
 #include "app/commands/converse.h"
 #include "app/commands/interrupt.h"
 #include "app/commands/line_editor.h"
 #include "base/text.h"
 #include "models/catalogue/gguf.h"
+
+#include <charconv>
+#include <cstdlib>
 
 namespace outcrop::commands {
 namespace {
@@ -29,7 +29,8 @@ struct Chosen {
   bool small = false;  // one of the kind that is for trying things out
 };
 
-/// The first model here that writes text, one that was configured or added before one that merely lies in the folder.
+/// The first model here that writes text, one that was configured or added before one that merely
+/// lies in the folder.
 Result<Chosen> default_model(admin::Admin& admin) {
   TRY(answer, admin.call("GET", std::string(admin::prefix) + "models"));
   const Chosen none;
@@ -40,17 +41,21 @@ Result<Chosen> default_model(admin::Admin& admin) {
     if (kind != "auto" && kind != "chat") continue;
     auto facts = models::read_gguf_file(std::string(json::find_string(model, "path").value_or("")));
     if (!facts || facts->kind != models::Kind::chat) continue;
-    return Chosen{std::string(json::find_string(model, "name").value_or("")), facts->parameters < 1'000'000'000};
+    return Chosen{std::string(json::find_string(model, "name").value_or("")),
+                  facts->parameters < 1'000'000'000};
   }
   return fail(Code::not_found, "no model here writes text");
 }
 
 std::string statistics(const Reply& reply) {
-  std::string out = fmt::format("{} → {} tokens", cli::grouped(reply.input_tokens), cli::grouped(reply.output_tokens));
+  std::string out = fmt::format("{} → {} tokens", cli::grouped(reply.input_tokens),
+                                cli::grouped(reply.output_tokens));
   if (reply.first_seconds > 0) out += ", first " + cli::time_text(reply.first_seconds);
-  if (reply.tokens_per_second() > 0) out += fmt::format(", {:.0f} tokens/s", reply.tokens_per_second());
+  if (reply.tokens_per_second() > 0)
+    out += fmt::format(", {:.0f} tokens/s", reply.tokens_per_second());
   out += ", " + cli::time_text(reply.total_seconds);
-  if (!reply.stop_reason.empty() && reply.stop_reason != "end_turn") out += ", " + cli::printable(reply.stop_reason);
+  if (!reply.stop_reason.empty() && reply.stop_reason != "end_turn")
+    out += ", " + cli::printable(reply.stop_reason);
   if (!reply.served_by.empty()) out += ", " + cli::printable(reply.served_by);
   if (!reply.stand_in.empty()) out += " (stand-in)";
   return out;
@@ -72,7 +77,8 @@ json::Object document(const Reply& reply) {
 
 class Chat {
  public:
-  Chat(const cli::Console& console, Turn turn, const Interrupt& interrupt) : console_(console), turn_(std::move(turn)) {
+  Chat(const cli::Console& console, Turn turn, const Interrupt& interrupt)
+      : console_(console), turn_(std::move(turn)) {
     turn_.interrupted = &interrupt.flag();
   }
 
@@ -80,14 +86,18 @@ class Chat {
   int say(const std::string& text) {
     turn_.messages.push_back(message("user", text));
     Reply reply;
-    auto outcome = converse(turn_, [&](std::string_view piece) {
-      if (!console_.json) console_.print(cli::printable(piece));
-    }, reply);
+    auto outcome = converse(
+        turn_,
+        [&](std::string_view piece) {
+          if (!console_.json) console_.print(cli::printable(piece));
+        },
+        reply);
     bool cancelled = !outcome && outcome.error().code == Code::cancelled;
     if (!console_.json && !reply.text.empty() && !reply.text.ends_with('\n')) console_.print("\n");
     if (outcome || (cancelled && !reply.text.empty())) {
       // What was said before Ctrl-C belongs to the conversation.
-      turn_.messages.push_back(message("assistant", reply.text.empty() ? std::string("…") : reply.text));
+      turn_.messages.push_back(
+          message("assistant", reply.text.empty() ? std::string("…") : reply.text));
     } else {
       turn_.messages.pop_back();
     }
@@ -97,8 +107,11 @@ class Chat {
     }
     if (!outcome) {
       bool missing = outcome.error().code == Code::unavailable;
-      return report(console_, outcome.error(), "there is no reply" + std::string(reply.text.empty() ? "" : " to its end"),
-                    missing ? "outcrop serve" : outcome.error().code == Code::not_found ? "outcrop models shows what is here" : "");
+      return report(console_, outcome.error(),
+                    "there is no reply" + std::string(reply.text.empty() ? "" : " to its end"),
+                    missing                                   ? "outcrop serve"
+                    : outcome.error().code == Code::not_found ? "outcrop models shows what is here"
+                                                              : "");
     }
     if (console_.json) {
       console_.document(json::Value(document(reply)));
@@ -127,7 +140,8 @@ constexpr std::string_view chat_help =
 bool command(const cli::Console& console, Chat& chat, const std::string& line) {
   auto space = line.find(' ');
   std::string name = line.substr(0, space);
-  std::string rest = space == std::string::npos ? "" : std::string(trim(std::string_view(line).substr(space)));
+  std::string rest =
+      space == std::string::npos ? "" : std::string(trim(std::string_view(line).substr(space)));
   if (name == "/quit" || name == "/exit") return false;
   if (name == "/new") {
     chat.forget();
@@ -181,21 +195,29 @@ int run_chat(const cli::Console& console, const cli::Arguments& arguments) {
   if (auto text = arguments.value("--max-tokens")) {
     auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), turn.max_tokens);
     if (error != std::errc() || end != text->data() + text->size() || turn.max_tokens < 1) {
-      return cli::report(console, {.exit = cli::usage, .what = "--max-tokens " + cli::printable(*text) + ": a whole number is wanted"});
+      return cli::report(console, {.exit = cli::usage,
+                                   .what = "--max-tokens " + cli::printable(*text) +
+                                           ": a whole number is wanted"});
     }
   }
   if (auto text = arguments.value("--temperature")) {
-    auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), turn.temperature);
-    if (error != std::errc() || end != text->data() + text->size() || turn.temperature < 0 || turn.temperature > 1) {
-      return cli::report(console, {.exit = cli::usage, .what = "--temperature " + cli::printable(*text) + ": a number from 0 to 1 is wanted"});
+    auto [end, error] =
+        std::from_chars(text->data(), text->data() + text->size(), turn.temperature);
+    if (error != std::errc() || end != text->data() + text->size() || turn.temperature < 0 ||
+        turn.temperature > 1) {
+      return cli::report(console, {.exit = cli::usage,
+                                   .what = "--temperature " + cli::printable(*text) +
+                                           ": a number from 0 to 1 is wanted"});
     }
   }
   auto loaded = load(arguments);
   if (!loaded) return report_config(console, loaded.error());
   auto admin = admin::connect(loaded->config);
   if (!admin) {
-    return report(console, admin.error(), "no server answers", "outcrop serve" + (arguments.has("--data")
-                                                                       ? " --data " + shell_word(loaded->config.data_dir) : std::string()));
+    return report(console, admin.error(), "no server answers",
+                  "outcrop serve" + (arguments.has("--data")
+                                         ? " --data " + shell_word(loaded->config.data_dir)
+                                         : std::string()));
   }
   turn.socket = loaded->config.socket_file();
   turn.system = arguments.value("--system").value_or("");
@@ -203,7 +225,9 @@ int run_chat(const cli::Console& console, const cli::Arguments& arguments) {
   bool small = false;
   if (turn.model.empty()) {
     auto chosen = default_model(**admin);
-    if (!chosen) return report(console, chosen.error(), "there is nobody to talk to", "outcrop models add FILE or URL");
+    if (!chosen)
+      return report(console, chosen.error(), "there is nobody to talk to",
+                    "outcrop models add FILE or URL");
     turn.model = chosen->name;
     small = chosen->small;
   }
@@ -217,20 +241,26 @@ int run_chat(const cli::Console& console, const cli::Arguments& arguments) {
     for (std::size_t count = 0; (count = std::fread(buffer, 1, sizeof buffer, console.in)) > 0;) {
       text.append(buffer, count);
       if (text.size() > input_bytes_limit) {
-        return cli::report(console, {.exit = cli::usage, .what = fmt::format("the question has more than {} bytes", input_bytes_limit)});
+        return cli::report(console, {.exit = cli::usage,
+                                     .what = fmt::format("the question has more than {} bytes",
+                                                         input_bytes_limit)});
       }
     }
     while (text.ends_with('\n')) text.pop_back();
     once = text;
   }
   if (once) {
-    if (once->empty()) return cli::report(console, {.exit = cli::usage, .what = "the question is empty"});
+    if (once->empty())
+      return cli::report(console, {.exit = cli::usage, .what = "the question is empty"});
     return chat.say(*once);
   }
   if (!console.json) {
-    console.error(fmt::format("{}   /help shows the commands, Ctrl-D ends\n", cli::printable(turn.model)));
+    console.error(
+        fmt::format("{}   /help shows the commands, Ctrl-D ends\n", cli::printable(turn.model)));
     if (small) {
-      console.error("The default model is for plumbing, not for judgement: outcrop models add FILE or URL brings a better one.\n");
+      console.error(
+          "The default model is for plumbing, not for judgement: outcrop models add FILE or URL "
+          "brings a better one.\n");
     }
   }
   return interactive(console, chat, interrupt);

@@ -1,12 +1,12 @@
 #pragma once
 /// Every command of the program, as data. docs/command-line.md is made from here.
 
+#include "app/cli/arguments.h"
+#include "app/config/config.h"
+
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "app/cli/arguments.h"
-#include "app/config/config.h"
 
 namespace outcrop::commands {
 

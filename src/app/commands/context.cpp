@@ -1,11 +1,11 @@
 #include "app/commands/context.h"
 
+#include "app/config/options.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
-
-#include "app/config/options.h"
 
 namespace outcrop::commands {
 namespace {
@@ -42,7 +42,8 @@ Result<config::Loaded> load(const cli::Arguments& arguments) {
   }
   for (const auto& setting : arguments.values("--set")) {
     auto equals = setting.find('=');
-    if (equals == std::string::npos) return fail(Code::validation, "--set {}: KEY=VALUE is wanted", setting);
+    if (equals == std::string::npos)
+      return fail(Code::validation, "--set {}: KEY=VALUE is wanted", setting);
     sources.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
   }
   return config::load(sources);
@@ -50,7 +51,8 @@ Result<config::Loaded> load(const cli::Arguments& arguments) {
 
 int report_config(const cli::Console& console, const Error& error) {
   if (console.json) return cli::report(console, {.exit = cli::usage, .what = error.message});
-  console.error(error.message + "\n");  // FILE:LINE: ... stands alone, so that editors can follow it
+  console.error(error.message +
+                "\n");  // FILE:LINE: ... stands alone, so that editors can follow it
   return cli::usage;
 }
 
@@ -65,8 +67,11 @@ Reached reach(const cli::Console& console, const cli::Arguments& arguments) {
   auto admin = admin::connect_or_open(out.loaded.config);
   if (!admin) {
     bool held = admin.error().code == Code::conflict;
-    out.exit = report(console, admin.error(), "the store of " + short_path(out.loaded.config.data_dir) + " cannot be opened",
-                      held ? "stop the process that holds it, or use --data for another installation" : "outcrop doctor");
+    out.exit =
+        report(console, admin.error(),
+               "the store of " + short_path(out.loaded.config.data_dir) + " cannot be opened",
+               held ? "stop the process that holds it, or use --data for another installation"
+                    : "outcrop doctor");
     return out;
   }
   out.admin = std::move(*admin);
@@ -85,8 +90,9 @@ std::string short_path(const std::string& path) {
 }
 
 std::string shell_word(std::string_view text) {
-  bool plain = !text.empty() && text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                                       "-_./:,+@%=") == std::string_view::npos;
+  bool plain = !text.empty() && text.find_first_not_of(
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                    "-_./:,+@%=") == std::string_view::npos;
   if (plain) return std::string(text);
   std::string out = "'";
   for (char c : text) {

@@ -59,7 +59,8 @@ struct Reader {
     auto event = message.find(":event-type").value_or("");
     if (event == "contentBlockDelta") {
       const auto* delta = json::find(object, "delta");
-      auto piece = delta && delta->is_object() ? json::find_string(delta->get_object(), "text") : std::nullopt;
+      auto piece = delta && delta->is_object() ? json::find_string(delta->get_object(), "text")
+                                               : std::nullopt;
       if (!piece || piece->empty()) return {};
       if (!any) reply.first_seconds = seconds();
       any = true;
@@ -93,12 +94,14 @@ Code code_of_exception(std::string_view name) {
   // In a stream the same names begin in lower case.
   for (int i = 0; i < code_count; ++i) {
     auto code = static_cast<Code>(i);
-    if (!facts(code).exception.empty() && equals_ignoring_case(facts(code).exception, name)) return code;
+    if (!facts(code).exception.empty() && equals_ignoring_case(facts(code).exception, name))
+      return code;
   }
   return Code::internal;
 }
 
-Result<void> converse(const Turn& turn, const std::function<void(std::string_view)>& text, Reply& reply) {
+Result<void> converse(const Turn& turn, const std::function<void(std::string_view)>& text,
+                      Reply& reply) {
   admin::UnixRequest asked;
   asked.socket = turn.socket;
   asked.method = "POST";
@@ -138,7 +141,8 @@ Result<void> converse(const Turn& turn, const std::function<void(std::string_vie
     return fail(code_of_exception(std::string_view(exception).substr(0, exception.find(':'))),
                 message_of(refusal, fmt::format("the server answered {}", status)));
   }
-  if (!decoder.at_boundary() || reply.stop_reason.empty()) return fail(Code::corrupt, "the reply was cut off");
+  if (!decoder.at_boundary() || reply.stop_reason.empty())
+    return fail(Code::corrupt, "the reply was cut off");
   return {};
 }
 

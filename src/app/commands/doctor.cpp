@@ -1,22 +1,21 @@
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <thread>
-
 #include "app/admin/unix_http.h"
 #include "app/cli/version.h"
 #include "app/commands/context.h"
 #include "app/registry/gguf.h"
 #include "base/text.h"
 #include "base/time.h"
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <thread>
+#include <unistd.h>
 
 namespace outcrop::commands {
 namespace {
@@ -33,12 +32,14 @@ struct Finding {
 Finding version_of_all() {
   utsname system{};
   ::uname(&system);
-  return {"program", Verdict::ok, fmt::format("outcrop {} on {} {} ({})", cli::version(), system.sysname, system.release, system.machine)};
+  return {"program", Verdict::ok,
+          fmt::format("outcrop {} on {} {} ({})", cli::version(), system.sysname, system.release,
+                      system.machine)};
 }
 
 Finding data_folder(const config::Config& config) {
   Finding out{"data folder", Verdict::ok, short_path(config.data_dir)};
-  struct stat facts {};
+  struct stat facts{};
   if (::stat(config.data_dir.c_str(), &facts) != 0) {
     if (errno != ENOENT) {
       out.verdict = Verdict::fail;
@@ -52,7 +53,8 @@ Finding data_folder(const config::Config& config) {
   if (::access(config.data_dir.c_str(), R_OK | W_OK | X_OK) != 0) {
     out.verdict = Verdict::fail;
     out.detail += std::string(" cannot be written: ") + std::strerror(errno);
-    out.next = "choose another with --data DIR, or make it yours: chown $(id -u) " + shell_word(config.data_dir);
+    out.next = "choose another with --data DIR, or make it yours: chown $(id -u) " +
+               shell_word(config.data_dir);
   } else if (facts.st_mode & 077) {
     out.verdict = Verdict::warn;
     out.detail += fmt::format(" can be entered by others (mode {:o})", facts.st_mode & 0777);
@@ -65,8 +67,9 @@ Finding data_folder(const config::Config& config) {
 
 Finding disk(const config::Config& config) {
   std::string folder = config.data_dir;
-  struct statvfs facts {};
-  while (::statvfs(folder.c_str(), &facts) != 0 && folder.size() > 1) folder.resize(std::max<std::size_t>(folder.rfind('/'), 1));
+  struct statvfs facts{};
+  while (::statvfs(folder.c_str(), &facts) != 0 && folder.size() > 1)
+    folder.resize(std::max<std::size_t>(folder.rfind('/'), 1));
   auto left = static_cast<double>(facts.f_bavail) * static_cast<double>(facts.f_frsize);
   Finding out{"disk", Verdict::ok, cli::bytes_text(left) + " free at " + short_path(folder)};
   if (left < 1e9) {
@@ -80,15 +83,21 @@ Finding socket(const config::Config& config, const Result<std::unique_ptr<admin:
   std::string path = config.socket_file();
   if (server) {
     auto status = (*server)->call("GET", std::string(admin::prefix) + "status");
-    std::string url = status ? std::string(json::find_string(status->as_object(), "url").value_or("")) : std::string();
+    std::string url = status
+                          ? std::string(json::find_string(status->as_object(), "url").value_or(""))
+                          : std::string();
     return {"server", Verdict::ok, url.empty() ? "running" : "running at " + cli::printable(url)};
   }
   if (::access(path.c_str(), F_OK) != 0) return {"server", Verdict::ok, "not running"};
   if (admin::answers(path)) {
-    return {"server", Verdict::fail, "something listens at " + short_path(path) + " but does not answer: " + server.error().message,
+    return {"server", Verdict::fail,
+            "something listens at " + short_path(path) +
+                " but does not answer: " + server.error().message,
             "stop that process, or set server.socket to another path"};
   }
-  return {"server", Verdict::warn, "not running; a socket was left behind at " + short_path(path) + ", which happens when it was killed",
+  return {"server", Verdict::warn,
+          "not running; a socket was left behind at " + short_path(path) +
+              ", which happens when it was killed",
           "nothing: the next start replaces it"};
 }
 
@@ -102,7 +111,9 @@ Finding port(const config::Config& config, bool running) {
   hints.ai_flags = AI_PASSIVE;
   std::string number = fmt::format("{}", listen->port);
   if (int error = ::getaddrinfo(listen->host.c_str(), number.c_str(), &hints, &found); error != 0) {
-    return {"port", Verdict::fail, fmt::format("{}: {}", config.server.listen, ::gai_strerror(error)), "outcrop serve --listen HOST:PORT"};
+    return {"port", Verdict::fail,
+            fmt::format("{}: {}", config.server.listen, ::gai_strerror(error)),
+            "outcrop serve --listen HOST:PORT"};
   }
   int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int on = 1;
@@ -114,14 +125,17 @@ Finding port(const config::Config& config, bool running) {
   if (bound) return out.detail += " is free", out;
   out.verdict = Verdict::fail;
   out.detail += fmt::format(" cannot be had: {}", std::strerror(error));
-  out.next = error == EADDRINUSE ? "outcrop serve --listen 127.0.0.1:0 takes a free one; `ss -ltnp` shows who holds this one"
-                                 : "outcrop serve --listen HOST:PORT, with an address of this machine";
+  out.next = error == EADDRINUSE
+                 ? "outcrop serve --listen 127.0.0.1:0 takes a free one; `ss -ltnp` shows who "
+                   "holds this one"
+                 : "outcrop serve --listen HOST:PORT, with an address of this machine";
   return out;
 }
 
 Finding memory() {
   auto available = available_memory_bytes();
-  Finding out{"memory", Verdict::ok, cli::bytes_text(static_cast<double>(available)) + " free for models"};
+  Finding out{"memory", Verdict::ok,
+              cli::bytes_text(static_cast<double>(available)) + " free for models"};
   if (available < 500'000'000) {
     out.verdict = Verdict::warn;
     out.next = "the default models need about 500 MB: end other programs";
@@ -144,12 +158,12 @@ Finding cores() {
   return out;
 }
 
-/// Signatures are held against the clock: five minutes and they fail. Without the network, what can be seen is
-/// a clock that stands in the past of this installation's own files.
+/// Signatures are held against the clock: five minutes and they fail. Without the network, what can
+/// be seen is a clock that stands in the past of this installation's own files.
 Finding wall_clock(const config::Config& config) {
   auto time = wall_now();
   Finding out{"clock", Verdict::ok, iso8601(time)};
-  struct stat facts {};
+  struct stat facts{};
   if (::stat(config.records_file().c_str(), &facts) == 0 &&
       std::chrono::system_clock::from_time_t(facts.st_mtime) > time + std::chrono::minutes(5)) {
     out.verdict = Verdict::fail;
@@ -159,12 +173,14 @@ Finding wall_clock(const config::Config& config) {
   return out;
 }
 
-Finding models(admin::Admin& admin, const config::Config& config, const Program& program, bool quick) {
+Finding models(admin::Admin& admin, const config::Config& config, const Program& program,
+               bool quick) {
   auto answer = admin.call("GET", std::string(admin::prefix) + "models?rescan=true");
   if (!answer) return {"models", Verdict::fail, answer.error().message, "outcrop models"};
   const auto& list = answer->at("models").as_array();
   if (list.empty()) {
-    return {"models", Verdict::warn, "none in " + short_path(config.models_folder()), "outcrop models find, or outcrop models add FILE or URL"};
+    return {"models", Verdict::warn, "none in " + short_path(config.models_folder()),
+            "outcrop models find, or outcrop models add FILE or URL"};
   }
   Finding out{"models", Verdict::ok, {}};
   std::size_t good = 0;
@@ -172,7 +188,8 @@ Finding models(admin::Admin& admin, const config::Config& config, const Program&
     const auto& model = entry.as_object();
     std::string problem = cli::printable(json::find_string(model, "problem").value_or(""));
     if (problem.empty() && !quick) {
-      auto seen = registry::describe(program.self, std::string(json::find_string(model, "path").value_or("")));
+      auto seen = registry::describe(program.self,
+                                     std::string(json::find_string(model, "path").value_or("")));
       if (!seen) problem = cli::printable(seen.error().message);
     }
     if (problem.empty()) {
@@ -180,7 +197,8 @@ Finding models(admin::Admin& admin, const config::Config& config, const Program&
       continue;
     }
     out.verdict = Verdict::warn;
-    out.detail += (out.detail.empty() ? "" : "; ") + cli::printable(json::find_string(model, "name").value_or("")) + ": " + problem;
+    out.detail += (out.detail.empty() ? "" : "; ") +
+                  cli::printable(json::find_string(model, "name").value_or("")) + ": " + problem;
     out.next = "fetch the file again, or outcrop models remove NAME";
   }
   if (good == 0) out.verdict = Verdict::fail;
@@ -191,18 +209,21 @@ Finding models(admin::Admin& admin, const config::Config& config, const Program&
 
 }  // namespace
 
-int run_doctor(const cli::Console& console, const cli::Arguments& arguments, const Program& program) {
+int run_doctor(const cli::Console& console, const cli::Arguments& arguments,
+               const Program& program) {
   std::vector<Finding> findings{version_of_all()};
   auto loaded = load(arguments);
   config::Config config;
   if (!loaded) {
-    findings.push_back({"configuration", Verdict::fail, loaded.error().message, "mend the lines named, then run outcrop doctor again"});
+    findings.push_back({"configuration", Verdict::fail, loaded.error().message,
+                        "mend the lines named, then run outcrop doctor again"});
   } else {
     config = loaded->config;
     auto checked = config::check_for_serving(*loaded);
     std::string from = loaded->file.empty() ? "no file, defaults" : short_path(loaded->file);
     findings.push_back(checked ? Finding{"configuration", Verdict::ok, from}
-                               : Finding{"configuration", Verdict::fail, checked.error().message, "mend the lines named"});
+                               : Finding{"configuration", Verdict::fail, checked.error().message,
+                                         "mend the lines named"});
     findings.push_back(data_folder(config));
     findings.push_back(disk(config));
     auto server = admin::connect(config);
@@ -218,7 +239,9 @@ int run_doctor(const cli::Console& console, const cli::Arguments& arguments, con
       findings.push_back(models(**admin, config, program, arguments.has("--quick")));
     } else if (there) {
       findings.push_back({"records", Verdict::fail, admin.error().message,
-                          admin.error().code == Code::conflict ? "stop the process that holds the store" : "restore the data folder from a copy"});
+                          admin.error().code == Code::conflict
+                              ? "stop the process that holds the store"
+                              : "restore the data folder from a copy"});
     } else {
       findings.push_back({"models", Verdict::warn, "none yet", "outcrop models add FILE or URL"});
     }
@@ -238,10 +261,13 @@ int run_doctor(const cli::Console& console, const cli::Arguments& arguments, con
     list.push_back(std::move(row));
     if (console.json) continue;
     std::string detail = finding.detail;
-    for (std::size_t line = 0; (line = detail.find('\n', line)) != std::string::npos; line += 22) detail.insert(line + 1, 21, ' ');
-    console.print(fmt::format("{}{}  {:<13}  {}\n", console.paint(styles[at], names[at]), std::string(4 - names[at].size(), ' '),
-                              finding.what, detail));
-    if (!finding.next.empty()) console.print(fmt::format("                     {} {}\n", console.paint(cli::Style::dim, "next"), finding.next));
+    for (std::size_t line = 0; (line = detail.find('\n', line)) != std::string::npos; line += 22)
+      detail.insert(line + 1, 21, ' ');
+    console.print(fmt::format("{}{}  {:<13}  {}\n", console.paint(styles[at], names[at]),
+                              std::string(4 - names[at].size(), ' '), finding.what, detail));
+    if (!finding.next.empty())
+      console.print(fmt::format("                     {} {}\n",
+                                console.paint(cli::Style::dim, "next"), finding.next));
   }
   if (console.json) {
     json::Object out;

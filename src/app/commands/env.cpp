@@ -1,17 +1,17 @@
-#include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
-
 #include "app/commands/context.h"
 #include "app/commands/profile.h"
 #include "base/text.h"
 
+#include <cstdlib>
+#include <fstream>
+#include <unistd.h>
+
 namespace outcrop::commands {
 namespace {
 
-/// The services that are built, by the name that SDKs use in AWS_ENDPOINT_URL_<NAME>. A service joins when its
-/// folder in src/api does: an endpoint that does not answer would be worse than none.
+/// The services that are built, by the name that SDKs use in AWS_ENDPOINT_URL_<NAME>. A service
+/// joins when its folder in src/api does: an endpoint that does not answer would be worse than
+/// none.
 constexpr std::string_view services[] = {"BEDROCK_RUNTIME", "BEDROCK"};
 
 struct Where {
@@ -40,7 +40,10 @@ Result<Where> where(const config::Config& config, admin::Admin& admin) {
   }
   auto listen = config::parse_host_port(config.server.listen);
   if (!listen) return fail(listen.error());
-  if (listen->port == 0) return fail(Code::unavailable, "no server is running, and server.listen = \"{}\" leaves its port open", config.server.listen);
+  if (listen->port == 0)
+    return fail(Code::unavailable,
+                "no server is running, and server.listen = \"{}\" leaves its port open",
+                config.server.listen);
   std::string host = listen->host;
   if (host == "0.0.0.0") host = "127.0.0.1";
   if (host == "::") host = "::1";
@@ -53,13 +56,16 @@ Result<Where> where(const config::Config& config, admin::Admin& admin) {
   return out;
 }
 
-/// The system's authorities with ours: the variables that replace the list must not take the rest away.
+/// The system's authorities with ours: the variables that replace the list must not take the rest
+/// away.
 Result<std::string> bundle(const config::Config& config, const std::string& ca_file) {
   std::ifstream own(ca_file, std::ios::binary);
-  if (!own) return fail(Code::not_found, "{} is not there yet: the first start with TLS makes it", ca_file);
+  if (!own)
+    return fail(Code::not_found, "{} is not there yet: the first start with TLS makes it", ca_file);
   std::string text(std::istreambuf_iterator<char>(own), {});
-  for (const char* system : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
-                             "/etc/ssl/cert.pem"}) {
+  for (const char* system :
+       {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
     std::ifstream in(system, std::ios::binary);
     if (!in) continue;
     text += "\n" + std::string(std::istreambuf_iterator<char>(in), {});
@@ -70,7 +76,8 @@ Result<std::string> bundle(const config::Config& config, const std::string& ca_f
   std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
   out << text;
   out.close();
-  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) return fail(Code::io, "{} cannot be written", path);
+  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0)
+    return fail(Code::io, "{} cannot be written", path);
   return path;
 }
 
@@ -81,8 +88,11 @@ int run_env(const cli::Console& console, const cli::Arguments& arguments) {
   if (!reached.admin) return reached.exit;
   const auto& config = reached.loaded.config;
   auto found = where(config, *reached.admin);
-  if (!found) return report(console, found.error(), "the address of the server is not known", "outcrop serve");
-  auto answer = reached.admin->call("POST", std::string(admin::prefix) + "keys/default", json::Object());
+  if (!found)
+    return report(console, found.error(), "the address of the server is not known",
+                  "outcrop serve");
+  auto answer =
+      reached.admin->call("POST", std::string(admin::prefix) + "keys/default", json::Object());
   if (!answer) return report(console, answer.error(), "there is no key to print");
   const auto& key = answer->as_object();
 
@@ -90,7 +100,8 @@ int run_env(const cli::Console& console, const cli::Arguments& arguments) {
   if (arguments.has("--all")) {
     variables.emplace_back("AWS_ENDPOINT_URL", found->url);
   } else {
-    for (auto service : services) variables.emplace_back(fmt::format("AWS_ENDPOINT_URL_{}", service), found->url);
+    for (auto service : services)
+      variables.emplace_back(fmt::format("AWS_ENDPOINT_URL_{}", service), found->url);
   }
   // Two names, since SDKs read one or the other.
   variables.emplace_back("AWS_REGION", found->region);
@@ -124,7 +135,8 @@ int run_env(const cli::Console& console, const cli::Arguments& arguments) {
       if (!arguments.has("--all")) profile.services.push_back(lower(service));
     }
     auto written = write_profile(profile);
-    if (!written) return report(console, written.error(), "the profile " + *name + " was not written");
+    if (!written)
+      return report(console, written.error(), "the profile " + *name + " was not written");
     if (console.json) {
       json::Object out;
       out["profile"] = *name;
@@ -133,8 +145,10 @@ int run_env(const cli::Console& console, const cli::Arguments& arguments) {
       console.document(json::Value(std::move(out)));
       return cli::done;
     }
-    console.print(fmt::format("The profile {} is in {} and {}. Use it with: export AWS_PROFILE={}\n", *name,
-                              short_path(written->config_file), short_path(written->credentials_file), shell_word(*name)));
+    console.print(
+        fmt::format("The profile {} is in {} and {}. Use it with: export AWS_PROFILE={}\n", *name,
+                    short_path(written->config_file), short_path(written->credentials_file),
+                    shell_word(*name)));
     return cli::done;
   }
   if (console.json) {
@@ -143,7 +157,8 @@ int run_env(const cli::Console& console, const cli::Arguments& arguments) {
     console.document(json::Value(std::move(out)));
     return cli::done;
   }
-  for (const auto& [name, value] : variables) console.print("export " + name + "=" + shell_word(value) + "\n");
+  for (const auto& [name, value] : variables)
+    console.print("export " + name + "=" + shell_word(value) + "\n");
   // Left over from another login, these would win over the key above.
   console.print("unset AWS_SESSION_TOKEN AWS_BEARER_TOKEN_BEDROCK\n");
   if (console.out_terminal) console.error("# to use it in this shell: eval \"$(outcrop env)\"\n");

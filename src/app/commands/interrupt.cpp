@@ -17,7 +17,7 @@ void on_signal(int) {
 
 Interrupt::Interrupt() {
   raised_flag = false;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;  // without SA_RESTART: a read of the keyboard ends
   sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, &before);

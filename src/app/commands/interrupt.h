@@ -5,8 +5,8 @@
 
 namespace outcrop::commands {
 
-/// Installs a handler for SIGINT for its lifetime. The first Ctrl-C sets the flag; when it is still set at the
-/// next one, the process ends at once with the signal's own status.
+/// Installs a handler for SIGINT for its lifetime. The first Ctrl-C sets the flag; when it is still
+/// set at the next one, the process ends at once with the signal's own status.
 class Interrupt {
  public:
   Interrupt();

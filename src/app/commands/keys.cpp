@@ -30,7 +30,8 @@ Result<std::string> expiry(const std::string& text) {
     if (text[digits] == 'd') return iso8601(wall_now() + std::chrono::hours(24 * number));
     if (text[digits] == 'h') return iso8601(wall_now() + std::chrono::hours(number));
   }
-  return fail(Code::validation, "--expires {}: 30d, 12h or a time is wanted, such as 2027-01-31T00:00:00Z", text);
+  return fail(Code::validation,
+              "--expires {}: 30d, 12h or a time is wanted, such as 2027-01-31T00:00:00Z", text);
 }
 
 }  // namespace
@@ -41,7 +42,8 @@ int run_keys(const cli::Console& console, const cli::Arguments& arguments) {
   auto answer = reached.admin->call("GET", keys_path());
   if (!answer) return report(console, answer.error(), "the keys could not be listed");
   if (console.json) return console.document(*answer), cli::done;
-  cli::Table table({{"id"}, {"name", false, true}, {"kind"}, {"admin"}, {"created"}, {"last used"}, {"state"}});
+  cli::Table table(
+      {{"id"}, {"name", false, true}, {"kind"}, {"admin"}, {"created"}, {"last used"}, {"state"}});
   bool all = arguments.has("--all");
   std::size_t hidden = 0;
   for (const auto& entry : answer->at("keys").as_array()) {
@@ -56,15 +58,21 @@ int run_keys(const cli::Console& console, const cli::Arguments& arguments) {
       ++hidden;
       continue;
     }
-    table.row({text_of(key, "id"), text_of(key, "name"), text_of(key, "kind") == "api_key" ? "API key" : "access key",
-               json::find_bool(key, "admin").value_or(false) ? "yes" : "", day_of(key, "created"), day_of(key, "last_used"), state});
+    table.row({text_of(key, "id"), text_of(key, "name"),
+               text_of(key, "kind") == "api_key" ? "API key" : "access key",
+               json::find_bool(key, "admin").value_or(false) ? "yes" : "", day_of(key, "created"),
+               day_of(key, "last_used"), state});
   }
   if (table.empty()) {
-    console.print("No key is in use. outcrop keys create NAME makes one; outcrop env makes and prints a default one.\n");
+    console.print(
+        "No key is in use. outcrop keys create NAME makes one; outcrop env makes and prints a "
+        "default one.\n");
   } else {
     table.print(console);
   }
-  if (hidden > 0) console.error(fmt::format("{} revoked or expired: outcrop keys --all shows them too.\n", hidden));
+  if (hidden > 0)
+    console.error(
+        fmt::format("{} revoked or expired: outcrop keys --all shows them too.\n", hidden));
   return cli::done;
 }
 
@@ -76,7 +84,8 @@ int run_keys_create(const cli::Console& console, const cli::Arguments& arguments
   body["admin"] = arguments.has("--admin");
   if (auto text = arguments.value("--expires")) {
     auto until = expiry(*text);
-    if (!until) return report(console, until.error(), "the key was not made", "outcrop help keys create");
+    if (!until)
+      return report(console, until.error(), "the key was not made", "outcrop help keys create");
     body["expires"] = *until;
   }
   auto reached = reach(console, arguments);
@@ -92,7 +101,8 @@ int run_keys_create(const cli::Console& console, const cli::Arguments& arguments
     console.print("export AWS_ACCESS_KEY_ID=" + shell_word(text_of(key, "id")) + "\n");
     console.print("export AWS_SECRET_ACCESS_KEY=" + shell_word(text_of(key, "secret")) + "\n");
   }
-  console.error(fmt::format("{} {} ({}). Its secret is shown this once.\n", api ? "API key" : "Access key", text_of(key, "id"),
+  console.error(fmt::format("{} {} ({}). Its secret is shown this once.\n",
+                            api ? "API key" : "Access key", text_of(key, "id"),
                             text_of(key, "name")));
   return cli::done;
 }
@@ -109,19 +119,24 @@ int run_keys_revoke(const cli::Console& console, const cli::Arguments& arguments
     const auto& key = entry.as_object();
     if (text_of(key, "id") == asked) named = {asked};
     if (text_of(key, "id") == asked) break;
-    if (text_of(key, "name") == asked && !key.contains("revoked")) named.push_back(text_of(key, "id"));
+    if (text_of(key, "name") == asked && !key.contains("revoked"))
+      named.push_back(text_of(key, "id"));
   }
   if (named.size() != 1) {
-    std::string why = named.empty() ? "no key has this id or name" : fmt::format("{} keys have this name", named.size());
-    return cli::report(console, {.exit = named.empty() ? cli::not_found : cli::usage,
-                                 .what = fmt::format("the key {} was not revoked", cli::printable(asked)),
-                                 .why = why,
-                                 .next = "outcrop keys shows the ids"});
+    std::string why = named.empty() ? "no key has this id or name"
+                                    : fmt::format("{} keys have this name", named.size());
+    return cli::report(console,
+                       {.exit = named.empty() ? cli::not_found : cli::usage,
+                        .what = fmt::format("the key {} was not revoked", cli::printable(asked)),
+                        .why = why,
+                        .next = "outcrop keys shows the ids"});
   }
   auto answer = reached.admin->call("DELETE", keys_path(named[0]));
-  if (!answer) return report(console, answer.error(), fmt::format("the key {} was not revoked", named[0]));
+  if (!answer)
+    return report(console, answer.error(), fmt::format("the key {} was not revoked", named[0]));
   if (console.json) return console.document(*answer), cli::done;
-  console.print(fmt::format("{} is revoked: requests signed with it are refused from now on.\n", named[0]));
+  console.print(
+      fmt::format("{} is revoked: requests signed with it are refused from now on.\n", named[0]));
   return cli::done;
 }
 

@@ -1,12 +1,11 @@
 #include "app/commands/line_editor.h"
 
-#include <termios.h>
-#include <unistd.h>
+#include "base/text.h"
 
 #include <algorithm>
 #include <cerrno>
-
-#include "base/text.h"
+#include <termios.h>
+#include <unistd.h>
 
 namespace outcrop::commands {
 namespace {
@@ -119,19 +118,35 @@ LineEditor::Outcome LineEditor::feed(char byte) {
   }
   switch (byte) {
     case '\r':
-    case '\n': return Outcome::line;
-    case 0x03: return Outcome::interrupted;
+    case '\n':
+      return Outcome::line;
+    case 0x03:
+      return Outcome::interrupted;
     case 0x04:
       if (text_.empty()) return Outcome::end;
       erase(cursor_, after(cursor_));
       return Outcome::more;
-    case 0x1B: escape_ = true; return Outcome::more;
-    case 0x01: cursor_ = 0; return Outcome::more;
-    case 0x05: cursor_ = text_.size(); return Outcome::more;
-    case 0x02: cursor_ = before(cursor_); return Outcome::more;
-    case 0x06: cursor_ = after(cursor_); return Outcome::more;
-    case 0x0B: text_.resize(cursor_); return Outcome::more;
-    case 0x15: erase(0, cursor_); return Outcome::more;
+    case 0x1B:
+      escape_ = true;
+      return Outcome::more;
+    case 0x01:
+      cursor_ = 0;
+      return Outcome::more;
+    case 0x05:
+      cursor_ = text_.size();
+      return Outcome::more;
+    case 0x02:
+      cursor_ = before(cursor_);
+      return Outcome::more;
+    case 0x06:
+      cursor_ = after(cursor_);
+      return Outcome::more;
+    case 0x0B:
+      text_.resize(cursor_);
+      return Outcome::more;
+    case 0x15:
+      erase(0, cursor_);
+      return Outcome::more;
     case 0x17: {
       std::size_t from = cursor_;
       while (from > 0 && text_[from - 1] == ' ') --from;
@@ -140,9 +155,14 @@ LineEditor::Outcome LineEditor::feed(char byte) {
       return Outcome::more;
     }
     case 0x7F:
-    case 0x08: erase(before(cursor_), cursor_); return Outcome::more;
-    case '\t': insert("  "); return Outcome::more;
-    default: break;
+    case 0x08:
+      erase(before(cursor_), cursor_);
+      return Outcome::more;
+    case '\t':
+      insert("  ");
+      return Outcome::more;
+    default:
+      break;
   }
   auto c = static_cast<unsigned char>(byte);
   if (c >= 0x20 && c < 0x80) insert(std::string_view(&byte, 1));
@@ -160,7 +180,8 @@ std::string LineEditor::take() {
 }
 
 void LineEditor::remember(std::string line) {
-  if (!line.empty() && (history_.empty() || history_.back() != line)) history_.push_back(std::move(line));
+  if (!line.empty() && (history_.empty() || history_.back() != line))
+    history_.push_back(std::move(line));
   if (history_.size() > history_limit) history_.erase(history_.begin());
   at_ = history_.size();
 }
@@ -169,9 +190,12 @@ std::string LineEditor::screen(std::string_view prompt, std::size_t width) const
   // A window that keeps the cursor in sight: the text slides under the prompt.
   std::size_t room = width > cli::columns(prompt) + 2 ? width - cli::columns(prompt) - 1 : 1;
   std::size_t from = 0;
-  while (cli::columns(std::string_view(text_).substr(from, cursor_ - from)) >= room) from = after(from);
+  while (cli::columns(std::string_view(text_).substr(from, cursor_ - from)) >= room)
+    from = after(from);
   std::size_t to = cursor_;
-  while (to < text_.size() && cli::columns(std::string_view(text_).substr(from, after(to) - from)) <= room) to = after(to);
+  while (to < text_.size() &&
+         cli::columns(std::string_view(text_).substr(from, after(to) - from)) <= room)
+    to = after(to);
   std::string out = "\r" + std::string(prompt) + text_.substr(from, to - from) + "\x1b[K";
   std::size_t back = cli::columns(std::string_view(text_).substr(cursor_, to - cursor_));
   if (back > 0) out += fmt::format("\x1b[{}D", back);
@@ -211,7 +235,9 @@ LineRead read_line(const cli::Console& console, LineEditor& editor, std::string_
         editor.remember(line);
         return {std::move(line), false};
       }
-      case LineEditor::Outcome::end: console.print("\n"); return {};
+      case LineEditor::Outcome::end:
+        console.print("\n");
+        return {};
       case LineEditor::Outcome::interrupted:
         editor.take();
         console.print("\n");

@@ -1,16 +1,17 @@
 #pragma once
-/// A line from a terminal: cursor keys, Home and End, Ctrl-A/E/K/U/W, history with up and down, UTF-8.
-/// Shape:   the editing is a state machine without a terminal (bytes in, screen line out); read_line() is the
+/// A line from a terminal: cursor keys, Home and End, Ctrl-A/E/K/U/W, history with up and down,
+/// UTF-8. Shape:   the editing is a state machine without a terminal (bytes in, screen line out);
+/// read_line() is the
 ///          thin part that owns the terminal.
 /// Limits:  a line has 64 KiB, the history 500 lines.
+
+#include "app/cli/console.h"
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "app/cli/console.h"
 
 namespace outcrop::commands {
 
@@ -24,7 +25,8 @@ class LineEditor {
 
   const std::string& text() const { return text_; }
   std::size_t cursor() const { return cursor_; }  // in bytes, at a character's boundary
-  /// What to print so that the terminal shows prompt and text, at most `width` columns, the cursor in place.
+  /// What to print so that the terminal shows prompt and text, at most `width` columns, the cursor
+  /// in place.
   std::string screen(std::string_view prompt, std::size_t width) const;
 
  private:

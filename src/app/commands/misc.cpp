@@ -1,10 +1,10 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "app/admin/unix_http.h"
 #include "app/cli/version.h"
 #include "app/commands/context.h"
 #include "base/text.h"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace outcrop::commands {
 
@@ -38,14 +38,16 @@ int run_config(const cli::Console& console, const cli::Arguments& arguments) {
   return cli::done;
 }
 
-int run_serve(const cli::Console& console, const cli::Arguments& arguments, const Program& program) {
+int run_serve(const cli::Console& console, const cli::Arguments& arguments,
+              const Program& program) {
   auto loaded = load(arguments);
   if (!loaded) return report_config(console, loaded.error());
   auto checked = config::check_for_serving(*loaded);
   if (!checked) return report_config(console, checked.error());
   auto folder = admin::make_data_folder(loaded->config.data_dir);
   if (!folder) {
-    return report(console, folder.error(), "the server did not start", "outcrop serve --data DIR, with a folder of your own");
+    return report(console, folder.error(), "the server did not start",
+                  "outcrop serve --data DIR, with a folder of your own");
   }
   return program.serve(loaded->config);
 }
@@ -60,7 +62,8 @@ int run_status(const cli::Console& console, const cli::Arguments& arguments) {
   if (console.json) return console.document(*status), cli::done;
   for (const auto& member : status->as_object()) {
     const auto& value = member.value();
-    std::string text = value.is_string() ? std::string(json::view(value.get_string())) : json::write(value);
+    std::string text =
+        value.is_string() ? std::string(json::view(value.get_string())) : json::write(value);
     console.print(fmt::format("{:<16} {}\n", std::string_view(member.key()), cli::printable(text)));
   }
   return cli::done;

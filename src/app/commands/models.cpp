@@ -1,12 +1,11 @@
-#include <sys/statvfs.h>
-
-#include <cstdlib>
-
 #include "app/cli/table.h"
 #include "app/commands/context.h"
 #include "app/commands/memory_fit.h"
 #include "base/text.h"
 #include "models/catalogue/gguf.h"
+
+#include <cstdlib>
+#include <sys/statvfs.h>
 
 namespace outcrop::commands {
 namespace {
@@ -18,16 +17,20 @@ std::string text_of(const json::Object& object, std::string_view key) {
 std::string stands_in_text(const json::Object& model) {
   std::string out;
   if (const auto* list = json::find(model, "stands_in_for"); list && list->is_array()) {
-    for (const auto& item : list->get_array()) out += (out.empty() ? "" : ", ") + cli::printable(json::view(item.as_string()));
+    for (const auto& item : list->get_array())
+      out += (out.empty() ? "" : ", ") + cli::printable(json::view(item.as_string()));
   }
   return out;
 }
 
 std::string_view fit_text(Fit fit) {
   switch (fit) {
-    case Fit::fits: return "fits";
-    case Fit::tight: return "tight";
-    case Fit::no: return "too large";
+    case Fit::fits:
+      return "fits";
+    case Fit::tight:
+      return "tight";
+    case Fit::no:
+      return "too large";
   }
   return "";
 }
@@ -43,11 +46,17 @@ int run_models(const cli::Console& console, const cli::Arguments& arguments) {
   const auto& list = answer->at("models").as_array();
   if (list.empty()) {
     console.print("No model is here yet.\n");
-    console.error(fmt::format("next  outcrop models find, outcrop models add FILE, or put a .gguf file into {}\n",
-                              short_path(reached.loaded.config.models_folder())));
+    console.error(fmt::format(
+        "next  outcrop models find, outcrop models add FILE, or put a .gguf file into {}\n",
+        short_path(reached.loaded.config.models_folder())));
     return cli::done;
   }
-  cli::Table table({{"name", false, true}, {"kind"}, {"size", true}, {"from"}, {"stands in for", false, true}, {"file", false, true}});
+  cli::Table table({{"name", false, true},
+                    {"kind"},
+                    {"size", true},
+                    {"from"},
+                    {"stands in for", false, true},
+                    {"file", false, true}});
   std::string problems;
   for (const auto& entry : list) {
     const auto& model = entry.as_object();
@@ -55,11 +64,13 @@ int run_models(const cli::Console& console, const cli::Arguments& arguments) {
     bool broken = model.contains("problem");
     // Where nobody said what a model is for, its file does.
     if (kind == "auto" && !broken) {
-      if (auto facts = models::read_gguf_file(text_of(model, "path"))) kind = models::to_text(facts->kind);
+      if (auto facts = models::read_gguf_file(text_of(model, "path")))
+        kind = models::to_text(facts->kind);
     }
-    table.row({text_of(model, "name"), broken ? console.paint(cli::Style::red, "broken") : kind,
-               cli::bytes_text(static_cast<double>(json::find_int(model, "size_bytes").value_or(0))), text_of(model, "source"),
-               stands_in_text(model), short_path(text_of(model, "path"))});
+    table.row(
+        {text_of(model, "name"), broken ? console.paint(cli::Style::red, "broken") : kind,
+         cli::bytes_text(static_cast<double>(json::find_int(model, "size_bytes").value_or(0))),
+         text_of(model, "source"), stands_in_text(model), short_path(text_of(model, "path"))});
     if (broken) problems += "  " + text_of(model, "name") + ": " + text_of(model, "problem") + "\n";
   }
   table.print(console);
@@ -71,13 +82,18 @@ int run_models_remove(const cli::Console& console, const cli::Arguments& argumen
   auto reached = reach(console, arguments);
   if (!reached.admin) return reached.exit;
   std::string name = arguments.word(0);
-  auto answer = reached.admin->call("DELETE", std::string(admin::prefix) + "models/" + percent_encode(name));
-  if (!answer) return report(console, answer.error(), fmt::format("{} was not removed", cli::printable(name)), "outcrop models");
+  auto answer =
+      reached.admin->call("DELETE", std::string(admin::prefix) + "models/" + percent_encode(name));
+  if (!answer)
+    return report(console, answer.error(), fmt::format("{} was not removed", cli::printable(name)),
+                  "outcrop models");
   if (console.json) return console.document(*answer), cli::done;
   const auto& model = answer->as_object();
   bool owned = json::find_bool(model, "owned").value_or(false);
-  console.print(fmt::format("{} is removed{}\n", text_of(model, "name"),
-                            owned ? ", its file too." : fmt::format("; its file stays: {}", short_path(text_of(model, "path")))));
+  console.print(
+      fmt::format("{} is removed{}\n", text_of(model, "name"),
+                  owned ? ", its file too."
+                        : fmt::format("; its file stays: {}", short_path(text_of(model, "path")))));
   return cli::done;
 }
 
@@ -108,11 +124,18 @@ int run_models_find(const cli::Console& console, const cli::Arguments& arguments
     return cli::done;
   }
   if (found.empty()) {
-    console.print("No GGUF file was found where Ollama, LM Studio, llama.cpp and the Hugging Face cache keep theirs.\n");
+    console.print(
+        "No GGUF file was found where Ollama, LM Studio, llama.cpp and the Hugging Face cache keep "
+        "theirs.\n");
     console.error("next  outcrop models add FILE or URL\n");
     return cli::done;
   }
-  cli::Table table({{"where"}, {"model", false, true}, {"kind"}, {"size", true}, {"memory"}, {"to add it", false, true}});
+  cli::Table table({{"where"},
+                    {"model", false, true},
+                    {"kind"},
+                    {"size", true},
+                    {"memory"},
+                    {"to add it", false, true}});
   for (const auto& each : found) {
     auto facts = models::read_gguf_file(each.path);
     std::string kind = facts ? std::string(models::to_text(facts->kind)) : "broken";
@@ -125,11 +148,13 @@ int run_models_find(const cli::Console& console, const cli::Arguments& arguments
                                         memory)
                                  .fit);
     }
-    table.row({cli::printable(each.where), cli::printable(each.name), kind, cli::bytes_text(static_cast<double>(each.bytes)), memory_text,
+    table.row({cli::printable(each.where), cli::printable(each.name), kind,
+               cli::bytes_text(static_cast<double>(each.bytes)), memory_text,
                "outcrop models add " + shell_word(short_path(cli::printable(each.path)))});
   }
   table.print(console);
-  console.error(fmt::format("{} of memory are free for models.\n", cli::bytes_text(static_cast<double>(memory))));
+  console.error(fmt::format("{} of memory are free for models.\n",
+                            cli::bytes_text(static_cast<double>(memory))));
   return cli::done;
 }
 

@@ -1,16 +1,15 @@
 #include "app/commands/profile.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "base/text.h"
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-
-#include "base/text.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace outcrop::commands {
 namespace {
@@ -25,7 +24,8 @@ std::string file_at(const char* variable, const char* name) {
 
 Result<std::string> contents(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in && errno != ENOENT) return fail(Code::io, "{} cannot be read: {}", path, std::strerror(errno));
+  if (!in && errno != ENOENT)
+    return fail(Code::io, "{} cannot be read: {}", path, std::strerror(errno));
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
@@ -50,7 +50,8 @@ Result<void> replace(const std::string& path, std::string_view text) {
 
 }  // namespace
 
-Result<std::string> with_section(std::string_view text, std::string_view header, std::string_view body) {
+Result<std::string> with_section(std::string_view text, std::string_view header,
+                                 std::string_view body) {
   std::string before, own, after;
   std::string* into = &before;
   bool found = false;
@@ -67,7 +68,8 @@ Result<std::string> with_section(std::string_view text, std::string_view header,
     *into += std::string(line) + "\n";
   }
   if (found && own.find(mark) == std::string::npos) {
-    return fail(Code::conflict, "[{}] is there already and was not made by Outcrop: choose another name", header);
+    return fail(Code::conflict,
+                "[{}] is there already and was not made by Outcrop: choose another name", header);
   }
   std::string section = fmt::format("[{}]\n{}\n{}", header, mark, body);
   if (!before.empty() && !before.ends_with("\n\n")) before += "\n";
@@ -77,9 +79,12 @@ Result<std::string> with_section(std::string_view text, std::string_view header,
 
 Result<ProfileFiles> write_profile(const Profile& profile) {
   if (profile.name.empty() || profile.name.find_first_of("[]\n\r\t'\"# ") != std::string::npos) {
-    return fail(Code::validation, "the name \"{}\" is no name of a profile: letters, digits, '-' and '_' are wanted", profile.name);
+    return fail(Code::validation,
+                "the name \"{}\" is no name of a profile: letters, digits, '-' and '_' are wanted",
+                profile.name);
   }
-  ProfileFiles files{file_at("AWS_CONFIG_FILE", "config"), file_at("AWS_SHARED_CREDENTIALS_FILE", "credentials")};
+  ProfileFiles files{file_at("AWS_CONFIG_FILE", "config"),
+                     file_at("AWS_SHARED_CREDENTIALS_FILE", "credentials")};
   TRY(config, contents(files.config_file));
   TRY(credentials, contents(files.credentials_file));
   // Named by the files' own rules: [default] stands without the word.
@@ -87,17 +92,20 @@ Result<ProfileFiles> write_profile(const Profile& profile) {
   std::string group = "outcrop-" + profile.name;
   std::string body = "region = " + profile.region + "\n";
   if (!profile.ca_bundle.empty()) body += "ca_bundle = " + profile.ca_bundle + "\n";
-  body += profile.services.empty() ? "endpoint_url = " + profile.url + "\n" : "services = " + group + "\n";
+  body += profile.services.empty() ? "endpoint_url = " + profile.url + "\n"
+                                   : "services = " + group + "\n";
   TRY(with_profile, with_section(config, header, body));
   config = std::move(with_profile);
   if (!profile.services.empty()) {
     std::string endpoints;
-    for (const auto& service : profile.services) endpoints += service + " =\n  endpoint_url = " + profile.url + "\n";
+    for (const auto& service : profile.services)
+      endpoints += service + " =\n  endpoint_url = " + profile.url + "\n";
     TRY(with_services, with_section(config, "services " + group, endpoints));
     config = std::move(with_services);
   }
   TRY(with_keys, with_section(credentials, profile.name,
-                              "aws_access_key_id = " + profile.access_key + "\naws_secret_access_key = " + profile.secret + "\n"));
+                              "aws_access_key_id = " + profile.access_key +
+                                  "\naws_secret_access_key = " + profile.secret + "\n"));
   CHECK(replace(files.credentials_file, with_keys));
   CHECK(replace(files.config_file, config));
   return files;

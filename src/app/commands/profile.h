@@ -1,12 +1,12 @@
 #pragma once
-/// A profile in the files that the AWS SDKs and the AWS CLI share (~/.aws/config and ~/.aws/credentials, or
-/// AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE).
+/// A profile in the files that the AWS SDKs and the AWS CLI share (~/.aws/config and
+/// ~/.aws/credentials, or AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE).
+
+#include "base/result.h"
 
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
 
 namespace outcrop::commands {
 
@@ -29,8 +29,9 @@ struct ProfileFiles {
 /// Errors: conflict (a profile of that name that is not ours), validation (the name), io.
 Result<ProfileFiles> write_profile(const Profile& profile);
 
-/// `text` with the section [header] replaced by `body`, or appended. Errors: conflict, when the section is
-/// there without our mark.
-Result<std::string> with_section(std::string_view text, std::string_view header, std::string_view body);
+/// `text` with the section [header] replaced by `body`, or appended. Errors: conflict, when the
+/// section is there without our mark.
+Result<std::string> with_section(std::string_view text, std::string_view header,
+                                 std::string_view body);
 
 }  // namespace outcrop::commands

@@ -177,17 +177,21 @@ struct Reader {
       entry.script = to_json(item).get_object();
       auto found = json::find_string(entry.script, "name");
       if (!found || found->empty()) {
-        mistakes.add(fmt::format("{}: scripted.name is missing: a name is wanted, such as \"echo\"", at(item.line)));
+        mistakes.add(fmt::format("{}: scripted.name is missing: a name is wanted, such as \"echo\"",
+                                 at(item.line)));
         continue;
       }
       entry.name = *found;
       entry.script.erase("name");
       if (const auto* patterns = json::find(entry.script, "stands_in_for")) {
-        Facts list{.key = "stands_in_for", .kind = Kind::list, .example = "[\"anthropic.claude-*\"]"};
+        Facts list{
+            .key = "stands_in_for", .kind = Kind::list, .example = "[\"anthropic.claude-*\"]"};
         if (auto checked = check(list, *patterns)) {
-          for (const auto& each : checked->get_array()) entry.stands_in_for.emplace_back(json::view(each.get_string()));
+          for (const auto& each : checked->get_array())
+            entry.stands_in_for.emplace_back(json::view(each.get_string()));
         } else {
-          mistakes.add(fmt::format("{}: scripted.stands_in_for = {}: {}", at(item.line), shown(*patterns), checked.error().message));
+          mistakes.add(fmt::format("{}: scripted.stands_in_for = {}: {}", at(item.line),
+                                   shown(*patterns), checked.error().message));
         }
         entry.script.erase("stands_in_for");
       }
