@@ -1,7 +1,8 @@
 /// The program: `outcrop engine` is the child process of one model, everything else a command.
 
 #include "app/commands/commands.h"
-#include "app/serve.h"
+#include "app/server/serve.h"
+#include "engine/worker/worker.h"
 
 #include <climits>
 
@@ -10,10 +11,6 @@
 #include <string_view>
 #include <unistd.h>
 #include <vector>
-#if __has_include("engine/worker/worker.h")
-#include "engine/worker/worker.h"
-#define OUTCROP_HAS_ENGINE 1
-#endif
 
 namespace {
 
@@ -27,10 +24,8 @@ std::string own_path(const char* otherwise) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(), not our end
-#ifdef OUTCROP_HAS_ENGINE
   if (argc > 1 && std::string_view(argv[1]) == "engine")
     return outcrop::engine::engine_main(argc, argv);
-#endif
   std::vector<std::string> words(argv + 1, argv + argc);
   auto commands = outcrop::commands::all({outcrop::serve, own_path(argv[0])});
   return commands.run(outcrop::cli::Console::of_process(), words);

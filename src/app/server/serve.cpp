@@ -1,4 +1,4 @@
-#include "app/serve.h"
+#include "app/server/serve.h"
 
 #include "api/bedrock/bedrock.h"
 #include "api/bedrock_runtime/runtime.h"
