@@ -11,17 +11,26 @@ using testing::HasSubstr;
 
 // aws-bedrock-token-generator 1.1.0 with botocore 1.44.8, clock at 2024-01-01T00:00:00Z.
 constexpr auto generated =
-    "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29tLz9BY3Rpb249Q2FsbFdpdGhCZWFyZXJUb2tlbiZYLUFtei1BbGdvcml0"
-    "aG09QVdTNC1ITUFDLVNIQTI1NiZYLUFtei1DcmVkZW50aWFsPUFLSURFWEFNUExFJTJGMjAyNDAxMDElMkZ1cy1lYXN0LTElMkZi"
-    "ZWRyb2NrJTJGYXdzNF9yZXF1ZXN0JlgtQW16LURhdGU9MjAyNDAxMDFUMDAwMDAwWiZYLUFtei1FeHBpcmVzPTQzMjAwJlgtQW16"
-    "LVNpZ25lZEhlYWRlcnM9aG9zdCZYLUFtei1TaWduYXR1cmU9YzZlYTE2NDY0OGZmZThiOTc1MTdmYWRkYzgwZTMzYmIxNGM2Y2U3"
+    "bedrock-api-key-"
+    "YmVkcm9jay5hbWF6b25hd3MuY29tLz9BY3Rpb249Q2FsbFdpdGhCZWFyZXJUb2tlbiZYLUFtei1BbGdvcml0"
+    "aG09QVdTNC1ITUFDLVNIQTI1NiZYLUFtei1DcmVkZW50aWFsPUFLSURFWEFNUExFJTJGMjAyNDAxMDElMkZ1cy1lYXN0LT"
+    "ElMkZi"
+    "ZWRyb2NrJTJGYXdzNF9yZXF1ZXN0JlgtQW16LURhdGU9MjAyNDAxMDFUMDAwMDAwWiZYLUFtei1FeHBpcmVzPTQzMjAwJl"
+    "gtQW16"
+    "LVNpZ25lZEhlYWRlcnM9aG9zdCZYLUFtei1TaWduYXR1cmU9YzZlYTE2NDY0OGZmZThiOTc1MTdmYWRkYzgwZTMzYmIxNG"
+    "M2Y2U3"
     "NWMwZTA3ZWNlNWYyYzBhYjIwY2E4MmJmYSZWZXJzaW9uPTE=";
 constexpr auto generated_with_session =
-    "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29tLz9BY3Rpb249Q2FsbFdpdGhCZWFyZXJUb2tlbiZYLUFtei1BbGdvcml0"
-    "aG09QVdTNC1ITUFDLVNIQTI1NiZYLUFtei1DcmVkZW50aWFsPUFLSURFWEFNUExFJTJGMjAyNDAxMDElMkZ1cy1lYXN0LTElMkZi"
-    "ZWRyb2NrJTJGYXdzNF9yZXF1ZXN0JlgtQW16LURhdGU9MjAyNDAxMDFUMDAwMDAwWiZYLUFtei1FeHBpcmVzPTQzMjAwJlgtQW16"
-    "LVNpZ25lZEhlYWRlcnM9aG9zdCZYLUFtei1TZWN1cml0eS1Ub2tlbj10aGUlMkJzZXNzaW9uJTJGdG9rZW4lM0QlM0QmWC1BbXot"
-    "U2lnbmF0dXJlPWIzMTE2MjE5NGE3ODFiN2EyZTgzZTc1NWYzNDlmMmJhNTcyYjIyYmI5ZTA2ZDViMjk5Yjk5MjFlOGE0MDQwNjgm"
+    "bedrock-api-key-"
+    "YmVkcm9jay5hbWF6b25hd3MuY29tLz9BY3Rpb249Q2FsbFdpdGhCZWFyZXJUb2tlbiZYLUFtei1BbGdvcml0"
+    "aG09QVdTNC1ITUFDLVNIQTI1NiZYLUFtei1DcmVkZW50aWFsPUFLSURFWEFNUExFJTJGMjAyNDAxMDElMkZ1cy1lYXN0LT"
+    "ElMkZi"
+    "ZWRyb2NrJTJGYXdzNF9yZXF1ZXN0JlgtQW16LURhdGU9MjAyNDAxMDFUMDAwMDAwWiZYLUFtei1FeHBpcmVzPTQzMjAwJl"
+    "gtQW16"
+    "LVNpZ25lZEhlYWRlcnM9aG9zdCZYLUFtei1TZWN1cml0eS1Ub2tlbj10aGUlMkJzZXNzaW9uJTJGdG9rZW4lM0QlM0QmWC"
+    "1BbXot"
+    "U2lnbmF0dXJlPWIzMTE2MjE5NGE3ODFiN2EyZTgzZTc1NWYzNDlmMmJhNTcyYjIyYmI5ZTA2ZDViMjk5Yjk5MjFlOGE0MD"
+    "QwNjgm"
     "VmVyc2lvbj0x";
 
 constexpr auto invalid =
@@ -150,8 +159,8 @@ TEST_F(ApiKeyTest, ExpiredAndRevokedLongTermKeysAreRefused) {
 }
 
 TEST_F(ApiKeyTest, ScopeOfAShortTermKeyIsItsRegionAndNoService) {
-  auto scope = Authenticator(keys, {}).scope(bearer(
-      mint_short_term_key(example_id, example_secret, "ap-south-1", midnight)));
+  auto scope = Authenticator(keys, {}).scope(
+      bearer(mint_short_term_key(example_id, example_secret, "ap-south-1", midnight)));
   EXPECT_EQ(scope.region, "ap-south-1");
   EXPECT_EQ(scope.service, "");
 }

@@ -1,7 +1,6 @@
-// Every row of the table of authentication failures, the edges of the clock, and requests that real SDKs
-// signed (values from @smithy/signature-v4 and AWS's test suite).
+// Every row of the table of authentication failures, the edges of the clock, and requests that real
+// SDKs signed (values from @smithy/signature-v4 and AWS's test suite).
 #include "identity/identity.h"
-
 #include "identity/support.h"
 
 #include <gmock/gmock.h>
@@ -59,7 +58,8 @@ TEST_F(AuthenticatorTest, AGoodSignatureNamesItsPrincipal) {
 }
 
 TEST_F(AuthenticatorTest, NoAuthorizationIsMissingAuthenticationToken) {
-  EXPECT_EQ(refused(request()), "MissingAuthenticationTokenException: Missing Authentication Token");
+  EXPECT_EQ(refused(request()),
+            "MissingAuthenticationTokenException: Missing Authentication Token");
 }
 
 TEST_F(AuthenticatorTest, AnUnknownAccessKeyIsUnrecognized) {
@@ -73,7 +73,8 @@ TEST_F(AuthenticatorTest, ARevokedAccessKeyIsUnrecognizedAtOnce) {
   Authenticator authenticator(keys, options);
   ASSERT_TRUE(authenticator.authenticate(head, "{}", midnight));
   keys.add_access_key(example_id, example_secret).revoked = midnight;
-  EXPECT_EQ(authenticator.authenticate(head, "{}", midnight).error().code, Code::unrecognized_client);
+  EXPECT_EQ(authenticator.authenticate(head, "{}", midnight).error().code,
+            Code::unrecognized_client);
 }
 
 TEST_F(AuthenticatorTest, AnyChangeToWhatWasSignedDiffers) {
@@ -137,13 +138,15 @@ TEST_F(AuthenticatorTest, SessionTokensLeanOnTheirParent) {
 
   EXPECT_EQ(refused(signed_request("{}", midnight, "bedrock", {"ASIATEMP", "session-secret", "x"})),
             "UnrecognizedClientException: The security token included in the request is invalid.");
-  EXPECT_THAT(refused(signed_request("{}", midnight, "bedrock", {"ASIATEMP", "session-secret", {}})),
-              StartsWith("UnrecognizedClientException"));
+  EXPECT_THAT(
+      refused(signed_request("{}", midnight, "bedrock", {"ASIATEMP", "session-secret", {}})),
+      StartsWith("UnrecognizedClientException"));
   EXPECT_THAT(refused(signed_request("{}", midnight, "bedrock", {example_id, example_secret, "x"})),
               StartsWith("UnrecognizedClientException"));  // a long-lived key has no token
   EXPECT_THAT(refused(signed_request("{}", midnight, "bedrock", {"ASIATEMP", "wrong", "token"})),
               StartsWith("InvalidSignatureException"));
-  auto late = signed_request("{}", midnight + 1h, "bedrock", {"ASIATEMP", "session-secret", "token"});
+  auto late =
+      signed_request("{}", midnight + 1h, "bedrock", {"ASIATEMP", "session-secret", "token"});
   EXPECT_EQ(refused(late, "{}", midnight + 1h),
             "ExpiredTokenException: The security token included in the request is expired");
   keys.add_access_key(example_id, example_secret).revoked = midnight;
@@ -157,22 +160,26 @@ TEST_F(AuthenticatorTest, AnAccessKeyThatRanOutIsAnExpiredToken) {
 
 TEST_F(AuthenticatorTest, MalformedHeadersSayWhatIsMissing) {
   auto is = [this](std::string_view value, std::string_view text) {
-    EXPECT_EQ(refused(with_authorization(value)), "IncompleteSignatureException: " + std::string(text));
+    EXPECT_EQ(refused(with_authorization(value)),
+              "IncompleteSignatureException: " + std::string(text));
   };
   is("AWS4-HMAC-SHA256",
-     "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' "
+     "Authorization header requires 'Credential' parameter. Authorization header requires "
+     "'Signature' "
      "parameter. Authorization header requires 'SignedHeaders' parameter.");
   is("AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, Signature=00",
      "Authorization header requires 'SignedHeaders' parameter.");
   is("AWS4-HMAC-SHA256 Credential",
      "'Credential' not a valid key=value pair (missing equal-sign) in Authorization header.");
   is("AWS4-HMAC-SHA256 Credential=AKID/20240101/us-east-1, SignedHeaders=host, Signature=00",
-     "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got "
+     "Credential must have exactly 5 slash-delimited elements, e.g. "
+     "keyid/date/region/service/term, got "
      "'AKID/20240101/us-east-1'.");
   is("AWS4-ECDSA-P256-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=00",
      "Unsupported AWS 'algorithm': 'AWS4-ECDSA-P256-SHA256' (only AWS4-HMAC-SHA256 is supported).");
   is("Basic dXNlcg==",
-     "Authorization begins with 'Basic'; it must be an AWS4-HMAC-SHA256 signature or 'Bearer' and an API "
+     "Authorization begins with 'Basic'; it must be an AWS4-HMAC-SHA256 signature or 'Bearer' and "
+     "an API "
      "key.");
 }
 
@@ -183,8 +190,9 @@ TEST_F(AuthenticatorTest, ASignatureNeedsADate) {
             "IncompleteSignatureException: Authorization header requires existence of either a "
             "'X-Amz-Date' or a 'Date' header.");
   head.headers.set("x-amz-date", "yesterday");
-  EXPECT_EQ(refused(head),
-            "IncompleteSignatureException: Date must be in ISO-8601 'basic format'. Got 'yesterday'.");
+  EXPECT_EQ(
+      refused(head),
+      "IncompleteSignatureException: Date must be in ISO-8601 'basic format'. Got 'yesterday'.");
 }
 
 TEST_F(AuthenticatorTest, TheDateHeaderServesWhenThereIsNoXAmzDate) {
@@ -199,21 +207,23 @@ TEST_F(AuthenticatorTest, TheDateHeaderServesWhenThereIsNoXAmzDate) {
                                       .payload_hash = hash};
     auto to_sign = wire::sigv4::string_to_sign("20240101T000000Z", scope,
                                                wire::sigv4::canonical_request(input));
-    head.headers.add("authorization",
-                     "AWS4-HMAC-SHA256 Credential=" + example_id + "/" + scope.text() +
-                         ",SignedHeaders=date;host,Signature=" +
-                         wire::sigv4::signature(wire::sigv4::signing_key(example_secret, scope), to_sign));
+    head.headers.add(
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=" + example_id + "/" + scope.text() +
+            ",SignedHeaders=date;host,Signature=" +
+            wire::sigv4::signature(wire::sigv4::signing_key(example_secret, scope), to_sign));
     EXPECT_TRUE(check(head)) << date;
   }
 }
 
 TEST_F(AuthenticatorTest, AScopeThatContradictsItselfIsRefused) {
-  EXPECT_EQ(refused(with_authorization("AWS4-HMAC-SHA256 Credential=" + example_id +
-                                       "/20231231/us-east-1/bedrock/aws5_request, SignedHeaders=host, "
-                                       "Signature=00")),
-            "InvalidSignatureException: Credential should be scoped with a valid terminator: "
-            "'aws4_request', not 'aws5_request'. Date in Credential scope does not match YYYYMMDD from "
-            "ISO-8601 version of date from HTTP: '20231231' != '20240101', from '20240101T000000Z'.");
+  EXPECT_EQ(
+      refused(with_authorization("AWS4-HMAC-SHA256 Credential=" + example_id +
+                                 "/20231231/us-east-1/bedrock/aws5_request, SignedHeaders=host, "
+                                 "Signature=00")),
+      "InvalidSignatureException: Credential should be scoped with a valid terminator: "
+      "'aws4_request', not 'aws5_request'. Date in Credential scope does not match YYYYMMDD from "
+      "ISO-8601 version of date from HTTP: '20231231' != '20240101', from '20240101T000000Z'.");
   EXPECT_EQ(refused(with_authorization("AWS4-HMAC-SHA256 Credential=" + example_id +
                                        "/20240101/us-east-1/bedrock/aws4_request, "
                                        "SignedHeaders=x-amz-date, Signature=00")),
@@ -223,23 +233,25 @@ TEST_F(AuthenticatorTest, AScopeThatContradictsItselfIsRefused) {
 
 TEST_F(AuthenticatorTest, LimitsAreCrossedByOne) {
   auto value = [](std::size_t names) {
-    std::string out = "AWS4-HMAC-SHA256 Credential=AKID/20240101/us-east-1/bedrock/aws4_request, "
-                      "SignedHeaders=host";
+    std::string out =
+        "AWS4-HMAC-SHA256 Credential=AKID/20240101/us-east-1/bedrock/aws4_request, "
+        "SignedHeaders=host";
     for (std::size_t i = 1; i < names; ++i) out += ";h" + std::to_string(i);
     return out + ", Signature=00";
   };
   EXPECT_THAT(refused(with_authorization(value(128))), StartsWith("UnrecognizedClientException"));
-  EXPECT_EQ(refused(with_authorization(value(129))),
-            "IncompleteSignatureException: SignedHeaders names 129 headers; at most 128 are allowed.");
+  EXPECT_EQ(
+      refused(with_authorization(value(129))),
+      "IncompleteSignatureException: SignedHeaders names 129 headers; at most 128 are allowed.");
   auto token = with_authorization(value(1));
   token.headers.set("x-amz-security-token", std::string(8'193, 't'));
   EXPECT_THAT(refused(token), HasSubstr("X-Amz-Security-Token has 8193 bytes; at most 8192"));
   auto key = request();
   key.headers.add("x-api-key", "ABSK" + std::string(8'189, 'A'));
   EXPECT_THAT(refused(key), HasSubstr("the API key has 8193 bytes; at most 8192"));
-  auto long_scope = with_authorization("AWS4-HMAC-SHA256 Credential=AKID/20240101/" +
-                                       std::string(300, 'r') +
-                                       "/bedrock/aws4_request, SignedHeaders=host, Signature=00");
+  auto long_scope =
+      with_authorization("AWS4-HMAC-SHA256 Credential=AKID/20240101/" + std::string(300, 'r') +
+                         "/bedrock/aws4_request, SignedHeaders=host, Signature=00");
   EXPECT_THAT(refused(long_scope), StartsWith("IncompleteSignatureException"));
 }
 
@@ -321,15 +333,17 @@ TEST_F(AuthenticatorTest, APresignedRequestSaysWhatItLacks) {
   EXPECT_THAT(refused(request("GET", "/?X-Amz-Signature=00&X-Amz-Algorithm=AWS4-HMAC-SHA256")),
               StartsWith("IncompleteSignatureException: AWS query-string parameters must include "
                          "'X-Amz-Credential'."));
-  EXPECT_THAT(refused(request("GET",
-                              "/?X-Amz-Signature=00&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/"
-                              "20240101/r/s/aws4_request&X-Amz-Date=20240101T000000Z&X-Amz-SignedHeaders="
-                              "host&X-Amz-Expires=604801")),
-              HasSubstr("X-Amz-Expires is '604801'; 1 to 604800 seconds"));
+  EXPECT_THAT(
+      refused(request("GET",
+                      "/?X-Amz-Signature=00&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/"
+                      "20240101/r/s/aws4_request&X-Amz-Date=20240101T000000Z&X-Amz-SignedHeaders="
+                      "host&X-Amz-Expires=604801")),
+      HasSubstr("X-Amz-Expires is '604801'; 1 to 604800 seconds"));
 }
 
 TEST_F(AuthenticatorTest, AnOddPathMayBeSignedResolvedOrAsItStands) {
-  for (auto style : {wire::sigv4::PathStyle::normalize_encode_again, wire::sigv4::PathStyle::encode_again}) {
+  for (auto style :
+       {wire::sigv4::PathStyle::normalize_encode_again, wire::sigv4::PathStyle::encode_again}) {
     auto head = request("GET", "//agents/./x/");
     head.headers.add("x-amz-date", "20240101T000000Z");
     wire::sigv4::Scope scope{"20240101", "us-east-1", "bedrock"};
@@ -340,10 +354,11 @@ TEST_F(AuthenticatorTest, AnOddPathMayBeSignedResolvedOrAsItStands) {
                                       .path_style = style};
     auto to_sign = wire::sigv4::string_to_sign("20240101T000000Z", scope,
                                                wire::sigv4::canonical_request(input));
-    head.headers.add("authorization",
-                     "AWS4-HMAC-SHA256 Credential=" + example_id + "/" + scope.text() +
-                         ", SignedHeaders=host, Signature=" +
-                         wire::sigv4::signature(wire::sigv4::signing_key(example_secret, scope), to_sign));
+    head.headers.add(
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=" + example_id + "/" + scope.text() +
+            ", SignedHeaders=host, Signature=" +
+            wire::sigv4::signature(wire::sigv4::signing_key(example_secret, scope), to_sign));
     EXPECT_TRUE(check(head, ""));
   }
 }
@@ -356,7 +371,8 @@ TEST_F(AuthenticatorTest, ScopeIsToldWithoutJudging) {
   EXPECT_EQ(authenticator.scope(request()).service, "");
   options.region = "eu-central-1";
   EXPECT_EQ(Authenticator(keys, options).scope(request()).region, "eu-central-1");
-  EXPECT_EQ(authenticator.scope(with_authorization("AWS4-HMAC-SHA256 Credential=garbage")).service, "");
+  EXPECT_EQ(authenticator.scope(with_authorization("AWS4-HMAC-SHA256 Credential=garbage")).service,
+            "");
 }
 
 class OpenModeTest : public AuthenticatorTest {

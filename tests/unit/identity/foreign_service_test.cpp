@@ -16,9 +16,11 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr auto sentence =
-    "this endpoint is Outcrop and has no DynamoDB. Unset AWS_ENDPOINT_URL and use: eval \"$(outcrop env)\"";
+    "this endpoint is Outcrop and has no DynamoDB. Unset AWS_ENDPOINT_URL and use: eval "
+    "\"$(outcrop env)\"";
 
-wire::RequestHead with(std::initializer_list<std::pair<std::string_view, std::string_view>> headers) {
+wire::RequestHead with(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> headers) {
   auto head = request("POST", "/");
   head.headers = headers;
   return head;
@@ -56,7 +58,8 @@ TEST(ForeignService, ProtocolComesFromTheRequestBeforeTheTable) {
   EXPECT_EQ(protocol("s3", request("GET", "/")), ErrorProtocol::s3);
   EXPECT_EQ(protocol("lambda", request()), ErrorProtocol::rest_json);
   EXPECT_EQ(protocol("route53", request()), ErrorProtocol::rest_xml);
-  EXPECT_EQ(protocol("monitoring", with({{"smithy-protocol", "rpc-v2-cbor"}})), ErrorProtocol::cbor);
+  EXPECT_EQ(protocol("monitoring", with({{"smithy-protocol", "rpc-v2-cbor"}})),
+            ErrorProtocol::cbor);
   EXPECT_EQ(protocol("brand-new", with({{"x-amz-target", "New.Call"}})), ErrorProtocol::json_1_1);
 }
 

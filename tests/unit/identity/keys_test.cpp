@@ -1,5 +1,5 @@
-// The life of keys over real records: made, used, revoked, read again after a restart; and what happens
-// when the sealed secret or the key file is not what it was.
+// The life of keys over real records: made, used, revoked, read again after a restart; and what
+// happens when the sealed secret or the key file is not what it was.
 #include "identity/keys.h"
 
 #include "base/text.h"
@@ -189,7 +189,8 @@ TEST_F(KeysTest, NothingSecretIsReadableInTheRecords) {
 
 TEST_F(KeysTest, ATamperedSecretIsRefusedByName) {
   auto access = make();
-  auto sealed = unbase64(records->query_now("SELECT secret FROM identity_keys").value()[0].text(0)).value();
+  auto sealed =
+      unbase64(records->query_now("SELECT secret FROM identity_keys").value()[0].text(0)).value();
   sealed[20] = static_cast<char>(sealed[20] ^ 1);
   ASSERT_TRUE(records->execute_now("UPDATE identity_keys SET secret = ?", {base64(sealed)}));
   restart();
@@ -201,9 +202,10 @@ TEST_F(KeysTest, ATamperedSecretIsRefusedByName) {
 
 TEST_F(KeysTest, ASecretMovedToAnotherKeyIsRefused) {
   auto first = make(), second = make();
-  ASSERT_TRUE(records->execute_now(
-      "UPDATE identity_keys SET secret = (SELECT secret FROM identity_keys WHERE id = ?) WHERE id = ?",
-      {first.key.id, second.key.id}));
+  ASSERT_TRUE(
+      records->execute_now("UPDATE identity_keys SET secret = (SELECT secret FROM identity_keys "
+                           "WHERE id = ?) WHERE id = ?",
+                           {first.key.id, second.key.id}));
   restart();
   EXPECT_EQ(keys, nullptr);
   EXPECT_EQ(opened.error().code, Code::corrupt);
@@ -243,8 +245,8 @@ TEST_F(KeysTest, TemporaryCredentialsWorkThroughARestartAndEndWithTheirParent) {
   restart();
   ASSERT_NE(keys, nullptr);
   Authenticator authenticator(*keys, {});
-  auto head = signed_request("{}", now, "bedrock",
-                             {made.access_key_id, made.secret, made.session_token});
+  auto head =
+      signed_request("{}", now, "bedrock", {made.access_key_id, made.secret, made.session_token});
   auto principal = authenticator.authenticate(head, "{}", now);
   ASSERT_TRUE(principal) << principal.error().detail;
   EXPECT_EQ(principal->name, "ada");
@@ -276,9 +278,9 @@ TEST_F(KeysTest, TemporaryCredentialsNeedAUsableParentAndAnAllowedDuration) {
 
 TEST_F(KeysTest, LastUsedIsWrittenByFlushAndNowAndThen) {
   auto stored = [this](std::string_view id) {
-    auto rows = records->query_now("SELECT last_used FROM identity_keys WHERE id = ?",
-                                   {std::string(id)})
-                    .value();
+    auto rows =
+        records->query_now("SELECT last_used FROM identity_keys WHERE id = ?", {std::string(id)})
+            .value();
     return !rows.at(0).null(0);
   };
   auto first = make(), second = make();

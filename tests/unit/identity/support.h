@@ -1,5 +1,6 @@
 #pragma once
-// Keys that live in memory alone, with secrets of the test's choosing, and requests signed with them.
+// Keys that live in memory alone, with secrets of the test's choosing, and requests signed with
+// them.
 
 #include "base/text.h"
 #include "identity/identity.h"

@@ -1,5 +1,5 @@
-// AWS's signing test suite through the front of the house: each request, with the signature that AWS gives
-// for it, is accepted; with one digit changed it is not.
+// AWS's signing test suite through the front of the house: each request, with the signature that
+// AWS gives for it, is accepted; with one digit changed it is not.
 #include "identity/support.h"
 #include "json/json.h"
 
@@ -53,7 +53,8 @@ TEST(AwsVectors, EverySignedRequestIsAcceptedAndNoneWithAnotherSignature) {
     auto lines = split(canonical, '\n');
     auto names = std::string(lines[lines.size() - 2]);
     auto prefix = "AWS4-HMAC-SHA256 Credential=" + text(vector, "access_key_id") +
-                  "/20150830/us-east-1/service/aws4_request, SignedHeaders=" + names + ", Signature=";
+                  "/20150830/us-east-1/service/aws4_request, SignedHeaders=" + names +
+                  ", Signature=";
     auto signature = text(want, "signature");
     Authenticator authenticator(keys, {});
     WallTime now = at("20150830T123600Z");
