@@ -1,7 +1,5 @@
 #include "store/fixture.h"
 
-#include <thread>
-
 namespace outcrop::store {
 namespace {
 
@@ -101,22 +99,6 @@ TEST_F(MigrationsTest, OneCannotEndItsTransaction) {
   ASSERT_FALSE(outcome);
   EXPECT_THAT(outcome.error().detail, HasSubstr("not authorized"));
   EXPECT_EQ(rows("SELECT name FROM sqlite_schema WHERE name = 'sly'").size(), 0u);
-}
-
-TEST_F(MigrationsTest, AnotherProgramThatHoldsTheFileIsWaitedForThenNamed) {
-  open({.busy_time = Millis(30)});
-  ASSERT_TRUE(migrate({first}));
-  std::string command = "sqlite3 '" + path() + "' 'BEGIN IMMEDIATE' '.shell sleep 1' 'COMMIT' &";
-  if (std::system("command -v sqlite3 >/dev/null 2>&1") != 0)
-    GTEST_SKIP() << "sqlite3 is not installed";
-  ASSERT_EQ(std::system(command.c_str()), 0);
-  Code seen = Code::internal;
-  for (int i = 0; i < 100 && seen != Code::unavailable; ++i) {
-    auto outcome = records_->execute_now("INSERT INTO keys VALUES (?)", {std::to_string(i)});
-    if (!outcome) seen = outcome.error().code;
-    std::this_thread::sleep_for(Millis(10));
-  }
-  EXPECT_EQ(seen, Code::unavailable);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include "store/fixture.h"
 
+#include <sqlite3.h>
+
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -281,6 +283,23 @@ TEST_F(OpenTest, DamageInsideTheFileIsCorrupt) {
   open();
   auto error = refused("SELECT sum(length(v)) FROM t");
   EXPECT_EQ(error.code, Code::corrupt) << error.detail;
+}
+
+TEST_F(OpenTest, AnotherProgramThatWritesTheFileIsWaitedForButNotForEver) {
+  open({.busy_time = Millis(50)});
+  must("CREATE TABLE t (id INTEGER PRIMARY KEY)");
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  auto began = now();
+  auto error = refused("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(error.code, Code::unavailable);
+  EXPECT_GE(now() - began, Millis(45));
+  EXPECT_THAT(error.message, HasSubstr("locked by another program"));
+  EXPECT_EQ(count("t"), 0);  // reading goes on
+  ASSERT_EQ(sqlite3_exec(other, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(other);
+  must("INSERT INTO t VALUES (1)");
 }
 
 TEST_F(OpenTest, AFolderInPlaceOfTheFileIsRefused) {
