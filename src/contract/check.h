@@ -32,8 +32,8 @@ class Checker {
  public:
   explicit Checker(CheckLimits limits = {}) : limits_(limits) {}
 
-  /// All members of a structure. Without `streams`, members that are no part of the document (event
-  /// streams, a blob that is the whole body) are not asked for.
+  /// All members of a structure. An event stream or a blob that is the whole body is no part of the
+  /// document and is not asked for.
   void members(const Shape& structure, const json::Object& object, bool hidden = false);
   void value(const Shape& shape, const json::Value& value, bool hidden = false);
   /// A blob that is no part of the document.
