@@ -13,36 +13,43 @@ namespace outcrop {
 class CancelToken;
 
 namespace detail {
+struct CancelEntry {
+  std::function<void()> callback;  // empty once it has run or was taken back
+};
 struct CancelState {
   bool cancelled = false;
-  std::list<std::function<void()>> callbacks;
+  std::list<std::shared_ptr<CancelEntry>> entries;
 };
 }  // namespace detail
 
-/// Takes its callback back when it goes out of scope.
+/// Takes its callback back when it goes out of scope, also while cancel() is running others.
 class CancelRegistration {
  public:
   CancelRegistration() = default;
-  CancelRegistration(CancelRegistration&& other) noexcept { *this = std::move(other); }
+  CancelRegistration(CancelRegistration&& other) noexcept = default;
   CancelRegistration& operator=(CancelRegistration&& other) noexcept {
     if (this != &other) {
       reset();
       state_ = std::move(other.state_);
       position_ = other.position_;
-      other.state_.reset();
+      entry_ = std::move(other.entry_);
     }
     return *this;
   }
   ~CancelRegistration() { reset(); }
   void reset() {
-    if (auto state = std::exchange(state_, nullptr); state && !state->cancelled)
-      state->callbacks.erase(position_);
+    auto state = std::exchange(state_, nullptr);
+    auto entry = std::exchange(entry_, nullptr);
+    if (!state) return;
+    entry->callback = nullptr;
+    if (!state->cancelled) state->entries.erase(position_);
   }
 
  private:
   friend class CancelToken;
   std::shared_ptr<detail::CancelState> state_;
-  std::list<std::function<void()>>::iterator position_{};
+  std::list<std::shared_ptr<detail::CancelEntry>>::iterator position_{};
+  std::shared_ptr<detail::CancelEntry> entry_;
 };
 
 class CancelToken {
@@ -57,7 +64,8 @@ class CancelToken {
       callback();
       return registration;
     }
-    registration.position_ = state_->callbacks.insert(state_->callbacks.end(), std::move(callback));
+    registration.entry_ = std::make_shared<detail::CancelEntry>(detail::CancelEntry{std::move(callback)});
+    registration.position_ = state_->entries.insert(state_->entries.end(), registration.entry_);
     registration.state_ = state_;
     return registration;
   }
@@ -79,8 +87,10 @@ class CancelSource {
   void cancel() {
     if (std::exchange(state_->cancelled, true)) return;
     auto state = state_;  // a callback may destroy this source
-    auto callbacks = std::move(state->callbacks);
-    for (auto& callback : callbacks) callback();
+    auto entries = std::move(state->entries);
+    for (auto& entry : entries) {
+      if (auto callback = std::exchange(entry->callback, nullptr)) callback();
+    }
   }
 
  private:

@@ -120,5 +120,15 @@ TEST(Cancel, CallsEachRegistrationOnceUnlessTakenBack) {
   EXPECT_FALSE(CancelToken().cancelled());
 }
 
+TEST(Cancel, ARegistrationTakenBackByAnotherCallbackDoesNotRun) {
+  CancelSource source;
+  int ran = 0;
+  CancelRegistration second;
+  auto first = source.token().on_cancel([&] { second.reset(); });
+  second = source.token().on_cancel([&] { ++ran; });
+  source.cancel();
+  EXPECT_EQ(ran, 0);
+}
+
 }  // namespace
 }  // namespace outcrop
