@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 3> truncate_names{"refuse", "start", "end
 void put_terms(const Terms& terms, json::Object& out) {
   if (terms.priority == Class::batch) out["class"] = "batch";
   if (terms.deadline_ms > 0) out["deadline_ms"] = terms.deadline_ms;
-  if (terms.credits > 0) out["credits"] = terms.credits;
+  if (terms.credits > 0) out["credits"] = std::int64_t{terms.credits};
   if (!terms.domain.empty()) out["domain"] = terms.domain;
 }
 
@@ -233,9 +233,9 @@ Result<Embed> Embed::from_json(const json::Value& value) {
   return embed;
 }
 
-std::string encode_events(const std::vector<ChatEvent>& events) {
+std::string encode_events(const ChatEvents& batch) {
   json::Array list;
-  for (const auto& event : events) {
+  for (const auto& event : batch.events) {
     if (const auto* text = std::get_if<TextEvent>(&event)) {
       list.emplace_back(json::Object{{"t", "text"}, {"i", text->index}, {"s", text->text}});
     } else if (const auto* reasoning = std::get_if<ReasoningEvent>(&event)) {
@@ -249,34 +249,42 @@ std::string encode_events(const std::vector<ChatEvent>& events) {
       list.emplace_back(json::Object{{"t", "end"}, {"i", std::get<BlockEndEvent>(event).index}});
     }
   }
-  return json::write(list);
+  return json::write(json::Object{
+      {"events", std::move(list)}, {"input", batch.input_tokens}, {"output", batch.output_tokens}});
 }
 
-Result<std::vector<ChatEvent>> decode_events(std::string_view payload) {
-  TRY(value, json::read(payload));
-  if (!value.is_array()) return fail(Code::corrupt, "an engine's events are no array");
-  std::vector<ChatEvent> events;
-  for (const auto& item : value.get_array()) {
-    if (!item.is_object()) return fail(Code::corrupt, "an engine's event is no object");
+Result<ChatEvents> decode_events(std::string_view payload) {
+  const auto bad = [](std::string_view what) {
+    return fail(Code::corrupt, "an engine's events cannot be read: {}", what);
+  };
+  auto value = json::read(payload);
+  if (!value || !value->is_object()) return bad("no object");
+  const auto* list = json::find(*value, "events");
+  if (!list || !list->is_array()) return bad("no array of events");
+  ChatEvents batch;
+  batch.input_tokens = json::find_int(value->get_object(), "input").value_or(0);
+  batch.output_tokens = json::find_int(value->get_object(), "output").value_or(0);
+  for (const auto& item : list->get_array()) {
+    if (!item.is_object()) return bad("an event is no object");
     const auto& object = item.get_object();
     const auto type = json::find_string(object, "t").value_or("");
     const int index = static_cast<int>(json::find_int(object, "i").value_or(0));
     std::string text(json::find_string(object, "s").value_or(""));
     if (type == "text") {
-      events.emplace_back(TextEvent{index, std::move(text)});
+      batch.events.emplace_back(TextEvent{index, std::move(text)});
     } else if (type == "reasoning") {
-      events.emplace_back(ReasoningEvent{index, std::move(text)});
+      batch.events.emplace_back(ReasoningEvent{index, std::move(text)});
     } else if (type == "tool") {
-      events.emplace_back(ToolStartEvent{index, std::move(text)});
+      batch.events.emplace_back(ToolStartEvent{index, std::move(text)});
     } else if (type == "input") {
-      events.emplace_back(ToolInputEvent{index, std::move(text)});
+      batch.events.emplace_back(ToolInputEvent{index, std::move(text)});
     } else if (type == "end") {
-      events.emplace_back(BlockEndEvent{index});
+      batch.events.emplace_back(BlockEndEvent{index});
     } else {
-      return fail(Code::corrupt, "an engine's event has the unknown type '{}'", type);
+      return bad("an event has an unknown type");
     }
   }
-  return events;
+  return batch;
 }
 
 json::Object Done::to_json() const {

@@ -116,8 +116,16 @@ struct BlockEndEvent {
 using ChatEvent =
     std::variant<TextEvent, ReasoningEvent, ToolStartEvent, ToolInputEvent, BlockEndEvent>;
 
-std::string encode_events(const std::vector<ChatEvent>& events);
-Result<std::vector<ChatEvent>> decode_events(std::string_view payload);
+/// An events frame. The counts are the request's so far, so that a reader who leaves knows what was
+/// used.
+struct ChatEvents {
+  std::vector<ChatEvent> events;
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+};
+std::string encode_events(const ChatEvents& events);
+/// Errors: corrupt.
+Result<ChatEvents> decode_events(std::string_view payload);
 
 /// input_tokens counts all that the prompt holds (template, BOS), also what a shared prefix saved
 /// from being computed (reused_tokens); output_tokens counts every sampled token, the end token

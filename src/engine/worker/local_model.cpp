@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <log.h>
 #include <mutex>
 #include <thread>
@@ -14,6 +15,7 @@
 namespace outcrop::engine {
 namespace {
 
+constexpr int context_default = 8'192;
 constexpr int pool_default = 16'384;
 constexpr int embedding_batch = 512;  // one physical batch; larger ones are slower on a CPU
 constexpr int embedding_texts = 64;   // sequences in it
@@ -34,12 +36,15 @@ void on_log(ggml_log_level level, const char* text, void*) {
 ggml_type kv_type(const std::string& name) {
   if (name == "bf16") return GGML_TYPE_BF16;
   if (name == "q8_0") return GGML_TYPE_Q8_0;
+  if (name == "q4_0") return GGML_TYPE_Q4_0;
   return GGML_TYPE_F16;
 }
 
 }  // namespace
 
 void quiet_llama() {
+  // On a failed assertion ggml would start a debugger to print the stack.
+  ::setenv("GGML_NO_BACKTRACE", "1", 0);
   llama_log_set(on_log, nullptr);
   common_log_set_verbosity_thold(-1);
 }
@@ -63,12 +68,14 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const WorkerOptions& option
     made->batch_tokens_ = std::max<int>(embedding_batch, static_cast<int>(d.context_tokens));
     made->pool_tokens_ = made->batch_tokens_;
   } else {
+    const int context = options.context_tokens > 0 ? std::min(options.context_tokens, own)
+                                                   : std::min(own, context_default);
+    const auto shared =
+        std::min<std::int64_t>(std::int64_t{context} * options.parallel, pool_default);
     made->pool_tokens_ =
-        options.pool_tokens > 0 ? options.pool_tokens : std::min(own, pool_default);
+        options.pool_tokens > 0 ? options.pool_tokens : std::max(context, static_cast<int>(shared));
     made->pool_tokens_ = (made->pool_tokens_ + 255) / 256 * 256;
-    d.context_tokens =
-        std::min(options.context_tokens > 0 ? std::min(options.context_tokens, own) : own,
-                 made->pool_tokens_);
+    d.context_tokens = std::min(context, made->pool_tokens_);
   }
 
   const auto type = kv_type(options.kv);
@@ -87,6 +94,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const WorkerOptions& option
 
   llama_backend_init();
   auto model_params = llama_model_default_params();
+  model_params.n_gpu_layers = options.gpu_layers;
   made->model_ = llama_model_load_from_file(options.model.c_str(), model_params);
   if (!made->model_)
     return fail(
@@ -109,7 +117,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const WorkerOptions& option
     params.embeddings = true;
   } else {
     params.n_seq_max = static_cast<std::uint32_t>(options.parallel + options.retained);
-    params.n_outputs_max = static_cast<std::uint32_t>(options.parallel);
+    params.n_outputs_max = params.n_seq_max;
     params.type_k = type;
     params.type_v = type;
   }

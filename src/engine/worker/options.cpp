@@ -1,5 +1,6 @@
 #include "engine/worker/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 
@@ -45,9 +46,11 @@ Result<WorkerOptions> worker_options(int argc, char** argv) {
     } else if (name == "--pool") {
       CHECK(set(name, value, 0, 1 << 24, options.pool_tokens));
     } else if (name == "--parallel") {
-      CHECK(set(name, value, 1, 64, options.parallel));
+      CHECK(set(name, value, 1, 240, options.parallel));
     } else if (name == "--retained") {
       CHECK(set(name, value, 0, 128, options.retained));
+    } else if (name == "--gpu-layers") {
+      CHECK(set(name, value, -1, 10'000, options.gpu_layers));
     } else if (name == "--queue") {
       CHECK(set(name, value, 1, 100'000, options.queue));
     } else if (name == "--texts") {
@@ -57,8 +60,8 @@ Result<WorkerOptions> worker_options(int argc, char** argv) {
     } else if (name == "--memory-bytes") {
       CHECK(set(name, value, 0, std::int64_t{1} << 50, options.memory_bytes));
     } else if (name == "--kv") {
-      if (value != "f16" && value != "bf16" && value != "q8_0")
-        return fail(Code::validation, "--kv is '{}'; allowed are f16, bf16 and q8_0", value);
+      if (value != "f16" && value != "bf16" && value != "q8_0" && value != "q4_0")
+        return fail(Code::validation, "--kv is '{}'; allowed are f16, bf16, q8_0 and q4_0", value);
       options.kv = value;
     } else {
       return fail(Code::validation, "{} is no argument of the engine", name);
@@ -68,6 +71,8 @@ Result<WorkerOptions> worker_options(int argc, char** argv) {
   if (!options.describe && options.fd < 0)
     return fail(Code::validation,
                 "--fd is missing: the engine is started by its parent (or asked with --describe)");
+  // 256 sequence ids is the most that llama.cpp has.
+  options.retained = std::min(options.retained, 256 - options.parallel);
   return options;
 }
 

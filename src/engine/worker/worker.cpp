@@ -171,7 +171,7 @@ int engine_main(int argc, char** argv) {
   if (options->describe) {
     const auto file = ModelFile::open(options->model);
     if (!file) return say(file.error(), 1);
-    std::printf("%s\n", json::write_pretty(file->description.to_json()).c_str());
+    std::fputs((json::write_pretty(file->description.to_json()) + "\n").c_str(), stdout);
     return 0;
   }
   return serve(*options);
