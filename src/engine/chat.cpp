@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 3> truncate_names{"refuse", "start", "end
 void put_terms(const Terms& terms, json::Object& out) {
   if (terms.priority == Class::batch) out["class"] = "batch";
   if (terms.deadline_ms > 0) out["deadline_ms"] = terms.deadline_ms;
-  if (terms.credits > 0) out["credits"] = terms.credits;
+  if (terms.credits > 0) out["credits"] = std::int64_t{terms.credits};
   if (!terms.domain.empty()) out["domain"] = terms.domain;
 }
 

@@ -116,7 +116,8 @@ struct BlockEndEvent {
 using ChatEvent =
     std::variant<TextEvent, ReasoningEvent, ToolStartEvent, ToolInputEvent, BlockEndEvent>;
 
-/// An events frame. The counts are the request's so far, so that a reader who leaves knows what was used.
+/// An events frame. The counts are the request's so far, so that a reader who leaves knows what was
+/// used.
 struct ChatEvents {
   std::vector<ChatEvent> events;
   std::int64_t input_tokens = 0;

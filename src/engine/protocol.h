@@ -41,7 +41,7 @@ enum class FrameType : std::uint8_t {
   ping = 9,      // any payload
   // from the engine
   hello_ok = 64,  // {"protocol":1,"model":Description}
-  events = 65,    // [{"t":"text","i":0,"s":"..."}, ...]
+  events = 65,    // {"events":[{"t":"text","i":0,"s":"..."}, ...],"input":37,"output":2}
   done = 66,      // {"stop":"end_turn","usage":{...},...}
   embeddings =
       67,        // u32 length | JSON {"width":384,"tokens":[..],"truncated":[..]} | float32 vectors

@@ -20,8 +20,7 @@ bool ends_stream(FrameType type) { return type != FrameType::events; }
 }  // namespace
 
 struct Stream::State {
-  explicit State(std::uint32_t given)
-      : credits(given), frames(std::size_t{given} + 8) {}
+  explicit State(std::uint32_t given) : credits(given), frames(std::size_t{given} + 8) {}
   std::weak_ptr<Host> host;
   std::uint32_t id = 0;
   std::uint32_t credits = 0;

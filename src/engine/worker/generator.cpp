@@ -299,8 +299,9 @@ bool Generator::consume(Sequence& sequence, Token token) {
 
 void Generator::flush(Sequence& sequence) {
   if (sequence.events.empty()) return;
-  link_.send(Frame{FrameType::events, sequence.stream, encode_events(sequence.events)});
-  sequence.events.clear();
+  link_.send(Frame{FrameType::events, sequence.stream,
+                   encode_events({std::exchange(sequence.events, {}), sequence.prompt_tokens,
+                                  sequence.output_tokens})});
   if (sequence.credits > 0) --sequence.credits;
   if (sequence.credits == 0) scheduler_.set_ready(sequence.stream, false);
 }

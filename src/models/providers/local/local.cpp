@@ -63,10 +63,11 @@ class LocalModel : public Model {
   }
 
   Task<Result<Outcome>> invoke(CallPtr, SinkPtr) override {
-    co_return fail(Code::validation,
-                   "The local model {} has no native body format; use Converse, or InvokeModel with "
-                   "the body of a known vendor.",
-                   name_);
+    co_return fail(
+        Code::validation,
+        "The local model {} has no native body format; use Converse, or InvokeModel with "
+        "the body of a known vendor.",
+        name_);
   }
 
   Task<Result<Embeddings>> embed(EmbedCallPtr call) override {
@@ -88,8 +89,8 @@ class LocalModel : public Model {
   }
 
   Task<Result<Ranking>> rerank(RerankCallPtr) override {
-    co_return fail(Code::validation, "The local model {} does not rerank; configure a rerank model.",
-                   name_);
+    co_return fail(Code::validation,
+                   "The local model {} does not rerank; configure a rerank model.", name_);
   }
 
   Task<Result<TokenCount>> count(CallPtr call) override {
@@ -118,7 +119,8 @@ class LocalModel : public Model {
     return BlockStop{std::get<engine::BlockEndEvent>(event).index};
   }
 
-  // The reader is gone, but what was produced for it is to be accounted for: the stages between see it.
+  // The reader is gone, but what was produced for it is to be accounted for: the stages between see
+  // it.
   static Task<void> leave(SinkPtr sink, Outcome outcome, Instant start) {
     (void)co_await sink->put(Metadata{outcome.usage, ms_since(start), nullptr});
   }
@@ -139,8 +141,9 @@ class LocalModel : public Model {
       trace = json::Object{
           {"promptCache",
            json::Object{{"cachePoints", cache_points},
-                        {"reason", "local models share prefixes without being told; cache points "
-                                   "are accepted and neither read nor written"}}}};
+                        {"reason",
+                         "local models share prefixes without being told; cache points "
+                         "are accepted and neither read nor written"}}}};
     CO_CHECK(co_await sink->put(Metadata{outcome.usage, outcome.total_ms, std::move(trace)}));
     co_return outcome;
   }

@@ -6,10 +6,11 @@ namespace outcrop::models {
 namespace {
 
 Failure no_text(std::string_view place, std::string_view what) {
-  return fail(Code::validation,
-              "{}: this model reads text alone and cannot take {}; send its content as text, or use "
-              "a model with that modality.",
-              place, what);
+  return fail(
+      Code::validation,
+      "{}: this model reads text alone and cannot take {}; send its content as text, or use "
+      "a model with that modality.",
+      place, what);
 }
 
 // As sections with a name, so that the model can tell documents and question apart.
@@ -72,8 +73,8 @@ Result<void> add_block(const Block& block, const std::string& place, engine::Tur
   if (const auto* text = std::get_if<TextBlock>(&block)) {
     turn.parts.emplace_back(engine::TextPart{text->text});
   } else if (const auto* document = std::get_if<DocumentBlock>(&block)) {
-    TRY(text, document_text(*document, place));
-    turn.parts.emplace_back(engine::TextPart{std::move(text)});
+    TRY(written, document_text(*document, place));
+    turn.parts.emplace_back(engine::TextPart{std::move(written)});
   } else if (const auto* use = std::get_if<ToolUseBlock>(&block)) {
     turn.parts.emplace_back(engine::ToolUsePart{use->id, use->name, use->input});
   } else if (const auto* result = std::get_if<ToolResultBlock>(&block)) {
@@ -85,8 +86,8 @@ Result<void> add_block(const Block& block, const std::string& place, engine::Tur
     // Redacted thoughts are sealed for the model that had them; another one cannot read them.
     if (!reasoning->redacted) turn.parts.emplace_back(engine::ReasoningPart{reasoning->text});
   } else if (const auto* guard = std::get_if<GuardContentBlock>(&block)) {
-    TRY(text, guard_text(*guard, place));
-    turn.parts.emplace_back(engine::TextPart{std::move(text)});
+    TRY(written, guard_text(*guard, place));
+    turn.parts.emplace_back(engine::TextPart{std::move(written)});
   } else if (std::holds_alternative<ImageBlock>(block)) {
     return no_text(place + ".image", "images");
   } else if (const auto* other = std::get_if<OtherBlock>(&block)) {
@@ -103,10 +104,11 @@ Result<void> add_tools(const Conversation& conversation, Translation& out) {
     } else if (std::holds_alternative<CachePointBlock>(tool)) {
       ++out.cache_points;
     } else {
-      return fail(Code::validation,
-                  "toolConfig.tools[{}]: '{}' is a tool of another model's vendor; this model takes "
-                  "toolSpec.",
-                  i, std::get<OtherBlock>(tool).member);
+      return fail(
+          Code::validation,
+          "toolConfig.tools[{}]: '{}' is a tool of another model's vendor; this model takes "
+          "toolSpec.",
+          i, std::get<OtherBlock>(tool).member);
     }
   }
   switch (conversation.tool_choice.kind) {
