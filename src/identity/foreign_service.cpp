@@ -94,10 +94,13 @@ ForeignService foreign_service(std::string_view signing_name, const wire::Reques
     out.protocol = ErrorProtocol::s3;
     return out;
   }
+  bool calls_by_form = out.protocol == ErrorProtocol::query || out.protocol == ErrorProtocol::ec2;
   if (auto marked = protocol_marked(head)) {
     // EC2 sends the same form as the query services and reads another answer.
     bool ec2 = out.protocol == ErrorProtocol::ec2 && *marked == ErrorProtocol::query;
     if (!ec2) out.protocol = *marked;
+  } else if (calls_by_form && head.query().find("Action=") == std::string_view::npos) {
+    out.protocol = ErrorProtocol::rest_json;  // a younger API under the same name: SES v2
   }
   return out;
 }

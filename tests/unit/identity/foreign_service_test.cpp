@@ -55,6 +55,9 @@ TEST(ForeignService, ProtocolComesFromTheRequestBeforeTheTable) {
   EXPECT_EQ(protocol("sqs", form), ErrorProtocol::query);  // clients before 2023
   EXPECT_EQ(protocol("sts", form), ErrorProtocol::query);
   EXPECT_EQ(protocol("ec2", form), ErrorProtocol::ec2);
+  EXPECT_EQ(protocol("sts", request("GET", "/?Action=GetCallerIdentity")), ErrorProtocol::query);
+  EXPECT_EQ(protocol("ses", form), ErrorProtocol::query);
+  EXPECT_EQ(protocol("ses", request("GET", "/v2/email/identities")), ErrorProtocol::rest_json);
   EXPECT_EQ(protocol("s3", request("GET", "/")), ErrorProtocol::s3);
   EXPECT_EQ(protocol("lambda", request()), ErrorProtocol::rest_json);
   EXPECT_EQ(protocol("route53", request()), ErrorProtocol::rest_xml);
