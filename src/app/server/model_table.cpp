@@ -53,25 +53,13 @@ Result<models::LocalModel> facts_of(const registry::Model& model, const config::
 
 Result<void> ModelTable::add_scripted(std::vector<models::LocalModel>& models) {
   for (const auto& entry : config_.scripted) {
-    json::Object document;
-    if (const auto* rules = json::find(entry.rules, "rules")) document["rules"] = *rules;
-    auto script = models::scripted::Script::read(document);
+    auto script = models::scripted::Script::read(entry.script);
     if (!script)
       return fail(Code::validation, "[[scripted]] {}: {}", entry.name, script.error().message);
     models::LocalModel facts;
     facts.name = entry.name;
     facts.provider = "scripted";
-    const auto* kind = json::find(entry.rules, "kind");
-    facts.kind = kind && kind->is_string() && json::view(kind->get_string()) == "embedding"
-                     ? models::Kind::embedding
-                     : models::Kind::chat;
-    if (const auto* patterns = json::find(entry.rules, "stands_in_for");
-        patterns && patterns->is_array()) {
-      for (const auto& pattern : patterns->get_array()) {
-        if (const auto* text = pattern.if_string())
-          facts.stands_in_for.emplace_back(json::view(*text));
-      }
-    }
+    facts.stands_in_for = entry.stands_in_for;
     providers_["scripted:" + entry.name] = models::scripted::make(std::move(*script), loop_);
     models.push_back(std::move(facts));
   }
