@@ -35,9 +35,17 @@ struct Http2::Callbacks {
   static Http2& self(void* user) { return *static_cast<Http2*>(user); }
 
   static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
-    if (head->type == NGHTTP2_HEADERS && self(user).head_deadline_.never()) {
-      self(user).head_deadline_ = Deadline::in(self(user).core_.limits.header_timeout);
-      self(user).look_again_at(self(user).head_deadline_);
+    auto& session = self(user);
+    if (head->type == NGHTTP2_HEADERS) {
+      // Not for a stream that has ended: its trailers are ignored and nobody tells when they are
+      // complete.
+      if (head->stream_id > session.newest_stream_ || session.find(head->stream_id)) {
+        session.head_deadline_ = Deadline::in(session.core_.limits.header_timeout);
+        session.look_again_at(session.head_deadline_);
+      }
+      session.newest_stream_ = std::max(session.newest_stream_, head->stream_id);
+    } else if (head->type != NGHTTP2_CONTINUATION) {
+      session.head_deadline_ = {};
     }
     return 0;
   }
@@ -71,6 +79,10 @@ struct Http2::Callbacks {
     self(user).frame_received(*frame);
     return 0;
   }
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    if (frame->hd.type == NGHTTP2_HEADERS) self(user).head_deadline_ = {};  // complete, and refused
+    return 0;
+  }
   static int frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     self(user).frame_sent(*frame);
     return 0;
@@ -89,28 +101,32 @@ struct Http2::Callbacks {
       nghttp2_session_callbacks_set_on_header_callback(made, header);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data_chunk);
       nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_recv);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, invalid_frame);
       nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_send);
       nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_close);
       return made;
     }();
     return callbacks;
   }
-  static nghttp2_option* options() {
-    static nghttp2_option* options = [] {
-      nghttp2_option* made = nullptr;
-      if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
-      nghttp2_option_set_no_auto_window_update(made,
-                                               1);  // a body's window opens as the handler reads
-      nghttp2_option_set_no_closed_streams(made, 1);
-      return made;
-    }();
-    return options;
+  struct OptionDelete {
+    void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
+  };
+  static std::unique_ptr<nghttp2_option, OptionDelete> options(const ServerLimits& limits) {
+    nghttp2_option* made = nullptr;
+    if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
+    nghttp2_option_set_no_auto_window_update(made,
+                                             1);  // a body's window opens as the handler reads
+    nghttp2_option_set_no_closed_streams(made, 1);
+    // Its own guard against rapid resets must not bite before ours.
+    nghttp2_option_set_stream_reset_rate_limit(made, limits.resets_per_connection + 1, 1);
+    return std::unique_ptr<nghttp2_option, OptionDelete>(made);
   }
 };
 
 Http2::Http2(Connection& connection)
     : connection_(connection), core_(connection.core()), idle_since_(now()) {
-  if (nghttp2_session_server_new2(&session_, Callbacks::table(), this, Callbacks::options()) != 0)
+  if (nghttp2_session_server_new2(&session_, Callbacks::table(), this,
+                                  Callbacks::options(connection.core().limits).get()) != 0)
     throw std::bad_alloc();
   const auto& limits = core_.limits;
   auto most = [](std::size_t bytes) {
@@ -191,7 +207,6 @@ void Http2::frame_received(const nghttp2_frame& frame) {
       if (++resets_ > core_.limits.resets_per_connection) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
       break;
     case NGHTTP2_SETTINGS:
-      if (!(frame.hd.flags & NGHTTP2_FLAG_ACK) && streams_.empty()) head_deadline_ = {};
       count_control_frame();
       break;
     case NGHTTP2_PING:
@@ -383,7 +398,8 @@ void Http2::on_deadline() {
   }
   look_again_at(head_deadline_);
   auto idle_until = Deadline(idle_since_ + core_.limits.idle_timeout);
-  if (streams_.empty() && handlers_running_ == 0) {
+  if (streams_.empty()) {
+    if (handlers_running_ > 0) idle_until = Deadline::in(core_.limits.idle_timeout);
     if (idle_until.passed()) {
       terminate(NGHTTP2_NO_ERROR);
       return pump();

@@ -131,6 +131,7 @@ class Http2 final : public Protocol {
   nghttp2_session* session_ = nullptr;
   std::unordered_map<std::int32_t, StreamPtr> streams_;
   std::vector<StreamPtr> starting_, noted_;
+  std::int32_t newest_stream_ = 0;
   std::size_t handlers_running_ = 0;
   std::size_t resets_ = 0, control_frames_ = 0;
   Instant control_since_{}, idle_since_{};

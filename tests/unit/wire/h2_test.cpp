@@ -371,6 +371,7 @@ TEST(ServerHttp2, BodiesBeyondTheLimitAreRefusedByLengthAndByCounting) {
 TEST(ServerHttp2, StreamsBeyondTheLimitAreRefused) {
   ServerLimits limits;
   limits.streams_per_connection = 5;
+  limits.header_timeout = 150ms;
   Waiting waiting;
   LiveServer server([&](Exchange& exchange) { return waiting.handle(exchange); }, limits);
   waiting.server = &server;
@@ -381,6 +382,9 @@ TEST(ServerHttp2, StreamsBeyondTheLimitAreRefused) {
   EXPECT_TRUE(client.run([&] { return client.answers[11].closed && client.answers[13].closed; }));
   EXPECT_EQ(client.answers[11].error, static_cast<std::uint32_t>(NGHTTP2_REFUSED_STREAM));
   EXPECT_EQ(waiting.began, 5);
+  client.run([&] { return client.goaway; }, 400ms);  // the refused heads are not waited for
+  EXPECT_FALSE(client.goaway);
+  EXPECT_EQ(server.stats().exchanges_now, 5u);
 }
 
 TEST(ServerHttp2, RapidResetEndsTheConnection) {
