@@ -104,10 +104,15 @@ class Decoding {
   }
 
   Result<void> read_query() {
-    if (head_.query().empty()) return {};
     bool any = false;
-    for (const auto& member : shape_.members) any = any || member.place == Place::query;
-    if (!any) return {};
+    for (const auto& member : shape_.members) {
+      if (member.place != Place::query) continue;
+      any = true;
+      // A query cannot say "an empty list": clients send nothing for it.
+      if (member.required && member.shape->kind == Kind::list)
+        input_.document.emplace(key_of(member.name), json::Array());
+    }
+    if (!any || head_.query().empty()) return {};
     auto pairs = wire::parse_query(head_.query());
     if (!pairs)
       return fail(Code::validation, "The query holds a '%' that is not followed by two hex digits");

@@ -58,6 +58,14 @@ TEST(Decode, QueryListsGatherTheirValues) {
   EXPECT_EQ(json::write(input->document["tagKeys"]), R"(["a","b+c"])");
 }
 
+TEST(Decode, AnEmptyListInTheQueryIsNothing) {
+  auto input = decode(
+      {.method = "DELETE",
+       .target = "/tags/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aagent%2FABCDEFGHIJ"});
+  ASSERT_TRUE(input) << input.error().message;
+  EXPECT_EQ(json::write(input->document["tagKeys"]), "[]");
+}
+
 TEST(Decode, QueryBooleansAndBrokenValues) {
   auto input =
       decode({.method = "DELETE", .target = "/flows/ABCDEFGHIJ/?skipResourceInUseCheck=true"});
