@@ -117,8 +117,13 @@ Result<std::vector<Piece>> ChatTemplate::render(
   try {
     return run(messages);
   } catch (const std::exception& e) {
+    // The interpreter shows the source first; its own sentence, or the template's, comes last.
     std::string_view said = e.what();
-    said = said.substr(0, said.find('\n'));
+    while (!said.empty() && said.back() == '\n') said.remove_suffix(1);
+    said.remove_prefix(said.rfind('\n') + 1);
+    for (const std::string_view prefix : {"Error: ", "Jinja Exception: "}) {
+      if (said.starts_with(prefix)) said.remove_prefix(prefix.size());
+    }
     return fail(Code::validation, "The model's chat template does not take this conversation: {}",
                 said);
   }
