@@ -140,7 +140,7 @@ struct Front::Impl {
 
   Task<Result<identity::Principal>> verify(wire::Exchange& exchange, const std::string& body) {
     const auto& head = exchange.request();
-    if (head.peer.kind == wire::Peer::Kind::unix_socket && !head.headers.has("authorization")) {
+    if (head.peer.kind == wire::Peer::Kind::unix_socket && !head.headers.has("authorization") && !head.headers.has("x-api-key")) {
       // The socket file's mode is the check.
       identity::Principal local;
       local.how = identity::Principal::How::local_socket;
@@ -250,9 +250,7 @@ struct Front::Impl {
     const auto* operation = route->operation;
     auto handler = handlers.find(operation);
     if (handler == handlers.end()) {
-      Error error{Code::not_implemented, operation->name +
-                                             " is not implemented by this endpoint yet (Outcrop " +
-                                             options.version + ")."};
+      Error error = contract::not_implemented(*operation);
       co_await refuse(exchange, request.id, operation, error);
       co_return;
     }
