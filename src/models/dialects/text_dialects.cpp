@@ -19,6 +19,9 @@ std::optional<int> as_tokens(std::optional<std::int64_t> number) {
   return static_cast<int>(*number);
 }
 
+/// The prompt's tokens, whether they came from a cache or not.
+std::int64_t prompt_tokens(const Usage& usage) { return usage.total() - usage.output_tokens; }
+
 std::string_view stop_or_length(StopReason reason) {
   return reason == StopReason::max_tokens ? "length" : "stop";
 }
@@ -55,7 +58,7 @@ class TitanText : public Dialect {
     results.push_back(json::Object{{"tokenCount", reply.usage.output_tokens},
                                    {"outputText", text_value(reply_text(reply))},
                                    {"completionReason", text_value(reason(reply.stop))}});
-    return json::Object{{"inputTextTokenCount", reply.usage.input_tokens},
+    return json::Object{{"inputTextTokenCount", prompt_tokens(reply.usage)},
                         {"results", std::move(results)}};
   }
 
@@ -68,7 +71,7 @@ class TitanText : public Dialect {
       out["completionReason"] =
           chunk.end ? text_value(reason(chunk.end->reason)) : json::Value(nullptr);
       out["inputTextTokenCount"] =
-          chunk.end ? json::Value(chunk.metadata->usage.input_tokens) : json::Value(nullptr);
+          chunk.end ? json::Value(prompt_tokens(chunk.metadata->usage)) : json::Value(nullptr);
       return out;
     });
   }
@@ -122,12 +125,10 @@ class Llama : public Dialect {
 
   json::Value encode_reply(const Reply& reply, const json::Object&,
                            std::string_view) const override {
-    return json::Object{
-        {"generation", text_value(reply_text(reply))},
-        {"prompt_token_count", reply.usage.input_tokens + reply.usage.cache_read_tokens +
-                                   reply.usage.cache_write_5m_tokens},
-        {"generation_token_count", reply.usage.output_tokens},
-        {"stop_reason", text_value(stop_or_length(reply.stop))}};
+    return json::Object{{"generation", text_value(reply_text(reply))},
+                        {"prompt_token_count", prompt_tokens(reply.usage)},
+                        {"generation_token_count", reply.usage.output_tokens},
+                        {"stop_reason", text_value(stop_or_length(reply.stop))}};
   }
 
   std::unique_ptr<NativeStream> encode_stream(const json::Object&,
@@ -135,7 +136,7 @@ class Llama : public Dialect {
     return text_stream([](const TextChunk& chunk) {
       json::Object out{{"generation", text_value(chunk.text)}};
       out["prompt_token_count"] =
-          chunk.end ? json::Value(chunk.metadata->usage.input_tokens) : json::Value(nullptr);
+          chunk.end ? json::Value(prompt_tokens(chunk.metadata->usage)) : json::Value(nullptr);
       out["generation_token_count"] =
           chunk.end ? chunk.metadata->usage.output_tokens : chunk.pieces;
       out["stop_reason"] =
