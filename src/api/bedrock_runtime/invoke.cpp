@@ -54,7 +54,8 @@ void describe(const Request& request, json::Object& document, wire::Headers& hea
   if (request.input.find("performanceConfigLatency"))
     document["performanceConfigLatency"] = "standard";
   if (request.input.find("serviceTier")) document["serviceTier"] = "default";
-  for (const auto& [name, value] : served_headers(served).all()) headers.add(name, value);
+  auto who = served_headers(served);
+  for (const auto& [name, value] : who.all()) headers.add(name, value);
 }
 
 void count_headers(wire::Headers& headers, const models::Usage& usage) {
