@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vector>
 
+namespace outcrop {
 namespace {
 
 std::string own_path(const char* otherwise) {
@@ -21,12 +22,13 @@ std::string own_path(const char* otherwise) {
 }
 
 }  // namespace
+}  // namespace outcrop
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(), not our end
   if (argc > 1 && std::string_view(argv[1]) == "engine")
     return outcrop::engine::engine_main(argc, argv);
   std::vector<std::string> words(argv + 1, argv + argc);
-  auto commands = outcrop::commands::all({outcrop::serve, own_path(argv[0])});
+  auto commands = outcrop::commands::all({outcrop::serve, outcrop::own_path(argv[0])});
   return commands.run(outcrop::cli::Console::of_process(), words);
 }

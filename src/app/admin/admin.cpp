@@ -131,7 +131,7 @@ Task<Response> AdminApi::handle(std::string method, std::string target, json::Va
     json::Object out = hooks_.status ? hooks_.status() : json::Object();
     out["running"] = static_cast<bool>(hooks_.status);
     out["version"] = cli::version();
-    out["process"] = static_cast<std::int64_t>(::getpid());
+    out["pid"] = static_cast<std::int64_t>(::getpid());
     out["models"] = static_cast<std::int64_t>(models_.list().size());
     co_return Response{200, std::move(out)};
   }

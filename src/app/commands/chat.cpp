@@ -106,12 +106,14 @@ class Chat {
       return cli::interrupted;
     }
     if (!outcome) {
-      bool missing = outcome.error().code == Code::unavailable;
-      return report(console_, outcome.error(),
+      const auto& error = outcome.error();
+      bool model = error.code == Code::not_found ||
+                   error.message.find("model identifier") != std::string::npos;
+      return report(console_, error,
                     "there is no reply" + std::string(reply.text.empty() ? "" : " to its end"),
-                    missing                                   ? "outcrop serve"
-                    : outcome.error().code == Code::not_found ? "outcrop models shows what is here"
-                                                              : "");
+                    error.code == Code::unavailable ? "outcrop serve"
+                    : model                         ? "outcrop models shows what is here"
+                                                    : "");
     }
     if (console_.json) {
       console_.document(json::Value(document(reply)));

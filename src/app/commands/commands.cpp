@@ -28,7 +28,7 @@ std::vector<Command> server_commands(const Program& program) {
        .flags = {{"--listen", "HOST:PORT", "where to answer; port 0 picks one (OUTCROP_LISTEN)"},
                  {"--models", "DIR", "a folder of *.gguf files (OUTCROP_MODELS)"}},
        .examples = {{"outcrop serve", "on 127.0.0.1:8177, without a configuration"},
-                    {"outcrop serve --listen 127.0.0.1:0 --data /tmp/try",
+                    {"outcrop serve --listen 127.0.0.1:0 --data ./try",
                      "on a free port, in a folder of its own"},
                     {"outcrop serve --config outcrop.toml --set log.level=debug",
                      "as configured, with more to read"}},

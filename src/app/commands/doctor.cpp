@@ -79,13 +79,16 @@ Finding disk(const config::Config& config) {
   return out;
 }
 
+std::string url_of(admin::Admin& server) {
+  auto status = server.call("GET", std::string(admin::prefix) + "status");
+  if (!status || !status->is_object()) return {};
+  return cli::printable(json::find_string(status->get_object(), "url").value_or(""));
+}
+
 Finding socket(const config::Config& config, const Result<std::unique_ptr<admin::Admin>>& server) {
   std::string path = config.socket_file();
   if (server) {
-    auto status = (*server)->call("GET", std::string(admin::prefix) + "status");
-    std::string url = status
-                          ? std::string(json::find_string(status->as_object(), "url").value_or(""))
-                          : std::string();
+    std::string url = url_of(**server);
     return {"server", Verdict::ok, url.empty() ? "running" : "running at " + cli::printable(url)};
   }
   if (::access(path.c_str(), F_OK) != 0) return {"server", Verdict::ok, "not running"};
@@ -101,11 +104,13 @@ Finding socket(const config::Config& config, const Result<std::unique_ptr<admin:
           "nothing: the next start replaces it"};
 }
 
-Finding port(const config::Config& config, bool running) {
+/// `held` is the address of the running server, where one runs.
+Finding port(const config::Config& config, const std::string& held) {
   auto listen = config::parse_host_port(config.server.listen);
   Finding out{"port", Verdict::ok, config.server.listen};
   if (!listen || listen->port == 0) return out.detail += ": picked at start", out;
-  if (running) return out.detail += ": held by the running server", out;
+  if (held.ends_with("//" + config.server.listen))
+    return out.detail += ": held by the running server", out;
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
@@ -228,7 +233,7 @@ int run_doctor(const cli::Console& console, const cli::Arguments& arguments,
     findings.push_back(disk(config));
     auto server = admin::connect(config);
     findings.push_back(socket(config, server));
-    findings.push_back(port(config, server.has_value()));
+    findings.push_back(port(config, server ? url_of(**server) : std::string()));
     findings.push_back(memory());
     findings.push_back(cores());
     findings.push_back(wall_clock(config));

@@ -21,21 +21,38 @@ struct Where {
   std::string note;  // for standard error: what is not as it should be
 };
 
+/// An address that listens everywhere is none to connect to.
+std::string reachable(std::string url) {
+  for (auto [all, one] :
+       {std::pair<std::string_view, std::string_view>{"://0.0.0.0:", "://127.0.0.1:"},
+        {"://[::]:", "://[::1]:"}}) {
+    if (auto at = url.find(all); at != std::string::npos) url.replace(at, all.size(), one);
+  }
+  return url;
+}
+
 Result<Where> where(const config::Config& config, admin::Admin& admin) {
   Where out;
+  auto file = admin::read_server_file(config.server_file());
+  std::string url;
   if (admin.running()) {
     TRY(status, admin.call("GET", std::string(admin::prefix) + "status"));
-    const auto& object = status.as_object();
-    out.url = json::find_string(object, "url").value_or("");
-    out.ca_file = json::find_string(object, "ca_file").value_or("");
-    out.region = json::find_string(object, "region").value_or(config.region);
-    if (!out.url.empty()) return out;
+    url = json::find_string(status.as_object(), "url").value_or("");
   }
-  if (auto file = admin::read_server_file(config.server_file())) {
-    out.url = file->url;
+  if (file && (url.empty() || url == file->url)) {
+    out.url = reachable(file->url);
     out.ca_file = file->ca_file;
     out.region = file->region.empty() ? config.region : file->region;
-    out.note = "no server is running; this is the address of the last one (" + file->started + ")";
+    if (url.empty())
+      out.note =
+          "no server is running; this is the address of the last one (" + file->started + ")";
+    return out;
+  }
+  if (!url.empty()) {
+    out.url = reachable(url);
+    out.region = config.region;
+    if (url.starts_with("https:") && config.server.tls == config::Tls::automatic)
+      out.ca_file = config.ca_file();
     return out;
   }
   auto listen = config::parse_host_port(config.server.listen);
@@ -45,11 +62,9 @@ Result<Where> where(const config::Config& config, admin::Admin& admin) {
                 "no server is running, and server.listen = \"{}\" leaves its port open",
                 config.server.listen);
   std::string host = listen->host;
-  if (host == "0.0.0.0") host = "127.0.0.1";
-  if (host == "::") host = "::1";
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   bool tls = config.server.tls != config::Tls::off;
-  out.url = fmt::format("{}://{}:{}", tls ? "https" : "http", host, listen->port);
+  out.url = reachable(fmt::format("{}://{}:{}", tls ? "https" : "http", host, listen->port));
   if (config.server.tls == config::Tls::automatic) out.ca_file = config.ca_file();
   out.region = config.region;
   out.note = "no server is running; this is the address it would have";

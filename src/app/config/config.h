@@ -69,6 +69,7 @@ struct ModelEntry {
 /// [[scripted]]: a model that answers by rule, for tests of applications.
 struct ScriptedEntry {
   std::string name;
+  ModelKind kind = ModelKind::chat;
   std::vector<std::string> stands_in_for;
   json::Object script;  // the rest of the table: what the scripted provider reads
 };

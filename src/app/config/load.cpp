@@ -183,17 +183,18 @@ struct Reader {
       }
       entry.name = *found;
       entry.script.erase("name");
-      if (const auto* patterns = json::find(entry.script, "stands_in_for")) {
-        Facts list{
-            .key = "stands_in_for", .kind = Kind::list, .example = "[\"anthropic.claude-*\"]"};
-        if (auto checked = check(list, *patterns)) {
-          for (const auto& each : checked->get_array())
-            entry.stands_in_for.emplace_back(json::view(each.get_string()));
+      // What is ours is taken out and checked; the rest is for the provider to judge.
+      for (const auto& option : scripted_options()) {
+        const auto* value = json::find(entry.script, option.facts.key);
+        if (!value) continue;
+        auto checked = check(option.facts, *value);
+        if (checked) {
+          option.set(entry, *checked);
         } else {
-          mistakes.add(fmt::format("{}: scripted.stands_in_for = {}: {}", at(item.line),
-                                   shown(*patterns), checked.error().message));
+          mistakes.add(fmt::format("{}: scripted.{} = {}: {}", at(item.line), option.facts.key,
+                                   shown(*value), checked.error().message));
         }
-        entry.script.erase("stands_in_for");
+        entry.script.erase(option.facts.key);
       }
       loaded.origin[fmt::format("scripted[{}]", loaded.config.scripted.size())] = {
           Origin::Kind::file, at(item.line)};

@@ -142,6 +142,28 @@ const std::vector<Option<ModelEntry>>& model_options() {
   return table;
 }
 
+const std::vector<Option<ScriptedEntry>>& scripted_options() {
+  using S = ScriptedEntry;
+  static const std::vector<Option<S>> table{
+      {{.key = "kind",
+        .kind = Kind::choice,
+        .summary = "What the model poses as.",
+        .allowed = {"chat", "embedding", "rerank"}},
+       [](S& entry, const json::Value& value) {
+         auto text = json::view(value.get_string());
+         entry.kind = text == "chat"        ? ModelKind::chat
+                      : text == "embedding" ? ModelKind::embedding
+                                            : ModelKind::rerank;
+       },
+       [](const S& entry) { return json::Value(json::String(to_text(entry.kind))); }},
+      list_option<S>({.key = "stands_in_for",
+                      .summary = "As in `[[model]]`.",
+                      .example = "[\"anthropic.claude-*\"]"},
+                     FIELD(stands_in_for)),
+  };
+  return table;
+}
+
 const std::vector<Override>& overrides() {
   static const std::vector<Override> table{
       {"OUTCROP_DATA", "--data", "data_dir"},

@@ -53,6 +53,8 @@ struct Option {
 
 const std::vector<Option<Config>>& options();
 const std::vector<Option<ModelEntry>>& model_options();
+/// Of a [[scripted]] table, besides its name and its script.
+const std::vector<Option<ScriptedEntry>>& scripted_options();
 
 /// Variables of the environment that set an option, and the flags that do.
 struct Override {

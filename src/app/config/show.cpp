@@ -178,9 +178,12 @@ std::string markdown() {
   out +=
       "## [[scripted]]\n\n"
       "A model that answers by rule instead of computing, for tests of applications that must\n"
-      "not depend on what a model says. `name` is required; `stands_in_for` is as in `[[model]]`;\n"
-      "everything else in the table is the script, whose members are in\n"
-      "src/models/providers/scripted/README.md.\n\n"
+      "not depend on what a model says. `name` is required; the options below are ours; "
+      "everything\n"
+      "else in the table is the script, whose members are in\n"
+      "src/models/providers/scripted/README.md.\n\n";
+  rows(scripted_options(), "", out);
+  out +=
       "```toml\n"
       "[[scripted]]\n"
       "name = \"slow\"\n"

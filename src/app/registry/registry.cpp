@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <set>
+#include <tuple>
 #include <unistd.h>
 
 namespace outcrop::registry {
@@ -175,12 +176,17 @@ Task<Result<std::vector<Model>>> ModelRegistry::read() {
       kept.push_back(std::move(model));
     };
     for (auto& model : out) keep(std::move(model));
+    std::vector<Model> lying;
     for (const auto& path : gguf_files(folder, folder_entries_limit)) {
       Model model;
       model.name = name_for(path);
       model.path = path;
-      keep(std::move(model));
+      lying.push_back(std::move(model));
     }
+    std::sort(lying.begin(), lying.end(), [](const Model& a, const Model& b) {
+      return std::tie(a.name, a.path) < std::tie(b.name, b.path);
+    });
+    for (auto& model : lying) keep(std::move(model));
     return kept;
   };
   co_return co_await loop_.offload(std::move(work));

@@ -59,6 +59,9 @@ Result<void> ModelTable::add_scripted(std::vector<models::LocalModel>& models) {
     models::LocalModel facts;
     facts.name = entry.name;
     facts.provider = "scripted";
+    facts.kind = entry.kind == config::ModelKind::embedding ? models::Kind::embedding
+                 : entry.kind == config::ModelKind::rerank  ? models::Kind::rerank
+                                                            : models::Kind::chat;
     facts.stands_in_for = entry.stands_in_for;
     providers_["scripted:" + entry.name] = models::scripted::make(std::move(*script), loop_);
     models.push_back(std::move(facts));

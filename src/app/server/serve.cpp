@@ -14,6 +14,7 @@
 #include "observe/log.h"
 #include "store/records.h"
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

@@ -233,7 +233,10 @@ TEST_F(ConverseTest, FailuresBeforeAndInsideTheStreamAreTold) {
 }
 
 TEST(Reply, CountsTheRateFromTheFirstPiece) {
-  Reply reply{.output_tokens = 21, .first_seconds = 1, .total_seconds = 3};
+  Reply reply;
+  reply.output_tokens = 21;
+  reply.first_seconds = 1;
+  reply.total_seconds = 3;
   EXPECT_DOUBLE_EQ(reply.tokens_per_second(), 10);
   EXPECT_DOUBLE_EQ(Reply{}.tokens_per_second(), 0);
 }

@@ -165,6 +165,9 @@ TEST(Config, NamesFileLineValueAndWhatIsWanted) {
        "outcrop.toml:2: model.name = \"A b\": a name of at most 63 of a-z, 0-9, '-', '.' and '_' "
        "is wanted, such as "
        "\"qwen3-4b\""},
+      {"[[scripted]]\nname = \"a\"\nkind = \"video\"",
+       "outcrop.toml:1: scripted.kind = \"video\": \"chat\", \"embedding\" or \"rerank\" is "
+       "wanted"},
       {"[[scripted]]\nrules = []",
        "outcrop.toml:1: scripted.name is missing: a name is wanted, such as \"echo\""},
       {"[[model]]\nname = \"a\"\npath = \"/a\"\n[[scripted]]\nname = \"a\"",
@@ -206,6 +209,7 @@ context_tokens = 4096
 [[scripted]]
 name = "echo"
 stands_in_for = ["x.*"]
+kind = "embedding"
 [[scripted.rules]]
 match = "hello"
 reply = "hi"
@@ -217,6 +221,7 @@ reply = "hi"
   ASSERT_EQ(config.scripted.size(), 1u);
   EXPECT_EQ(config.scripted[0].name, "echo");
   EXPECT_EQ(config.scripted[0].stands_in_for, std::vector<std::string>{"x.*"});
+  EXPECT_EQ(config.scripted[0].kind, ModelKind::embedding);
   EXPECT_EQ(config.scripted[0].script.size(), 1u);
   EXPECT_EQ(config.scripted[0].script.at("rules").at(0).at("reply"), json::Value("hi"));
 }
