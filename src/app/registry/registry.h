@@ -41,14 +41,14 @@ struct Model {
 json::Object to_json(const Model& model);
 
 struct Addition {
-  std::string name;  // empty: made from the file's name
-  std::string path;
+  std::string name{};  // empty: made from the file's name
+  std::string path{};
   config::ModelKind kind = config::ModelKind::automatic;
-  std::vector<std::string> stands_in_for;
+  std::vector<std::string> stands_in_for{};
   std::int64_t context_tokens = 0;
-  std::string sha256;
+  std::string sha256{};
   bool owned = false;
-  json::Value description;
+  json::Value description{};
 };
 
 class ModelRegistry {
