@@ -54,12 +54,15 @@ struct Host::Impl {
   void set_state(State next) {
     state = next;
     ++epoch;
+    timers.cancel();
+    timers = {};
   }
 
   Host& host;
   Loop& loop;
   HostOptions options;
   State state = State::stopped;
+  CancelSource timers;  // of this state
   std::uint64_t epoch =
       0;  // counts state changes, so that a timer of an earlier state does nothing
   std::unique_ptr<Child> child;
@@ -84,9 +87,8 @@ struct Host::Impl {
 // Timers hold the host weakly: a sleep does not keep an engine alive.
 namespace {
 
-Task<void> after(Loop& loop, Millis delay, std::function<void()> then) {
-  co_await loop.sleep(delay);
-  then();
+Task<void> after(Loop& loop, Millis delay, CancelToken cancel, std::function<void()> then) {
+  if (co_await loop.sleep(delay, cancel)) then();
 }
 
 Task<void> at_deadline(Loop& loop, Deadline deadline, CancelToken cancel,
@@ -124,7 +126,7 @@ void Host::Impl::launch() {
           Frame{FrameType::hello, 0, json::write(json::Object{{"protocol", protocol_version}})});
       !sent)
     child->kill();
-  loop.spawn(after(loop, options.start_timeout, [weak, mine = epoch] {
+  loop.spawn(after(loop, options.start_timeout, timers.token(), [weak, mine = epoch] {
     auto self = weak.lock();
     if (!self || self->impl_->epoch != mine || !self->impl_->child) return;
     self->impl_->timed_out = true;
@@ -200,7 +202,7 @@ void Host::Impl::wake(const Result<void>& result) {
 
 void Host::Impl::watch_idle() {
   std::weak_ptr<Host> weak = host.weak_from_this();
-  loop.spawn(after(loop, options.idle_timeout, [weak, mine = epoch] {
+  loop.spawn(after(loop, options.idle_timeout, timers.token(), [weak, mine = epoch] {
     auto self = weak.lock();
     if (!self || self->impl_->epoch != mine) return;
     auto& impl = *self->impl_;
@@ -269,7 +271,7 @@ void Host::Impl::failed(const std::string& sentence) {
   if (at_start)
     wake(fail(Code::model_not_ready, "The model {} is not ready: {}", options.name, sentence));
   std::weak_ptr<Host> weak = host.weak_from_this();
-  loop.spawn(after(loop, delay, [weak, mine = epoch] {
+  loop.spawn(after(loop, delay, timers.token(), [weak, mine = epoch] {
     if (auto self = weak.lock(); self && self->impl_->epoch == mine) self->impl_->launch();
   }));
 }
@@ -277,7 +279,7 @@ void Host::Impl::failed(const std::string& sentence) {
 Host::Host(Loop& loop, HostOptions options)
     : impl_(std::make_unique<Impl>(*this, loop, std::move(options))) {}
 
-Host::~Host() = default;
+Host::~Host() { impl_->timers.cancel(); }
 
 std::shared_ptr<Host> Host::make(Loop& loop, HostOptions options) {
   return std::shared_ptr<Host>(new Host(loop, std::move(options)));
@@ -307,9 +309,11 @@ Task<Result<void>> Host::ready(Deadline deadline, CancelToken cancel) {
   Impl::Waiter waiter;
   impl.waiters.push_back(waiter);
   CancelSource timer;
-  impl.loop.spawn(at_deadline(impl.loop, deadline, timer.token(), [waiter]() mutable {
-    waiter.set(fail(Code::model_timeout, "The model did not start within the request's deadline."));
-  }));
+  if (!deadline.never())
+    impl.loop.spawn(at_deadline(impl.loop, deadline, timer.token(), [waiter]() mutable {
+      waiter.set(
+          fail(Code::model_timeout, "The model did not start within the request's deadline."));
+    }));
   const auto registration = cancel.on_cancel(
       [waiter]() mutable { waiter.set(fail(Code::cancelled, "the request was cancelled")); });
   auto result = co_await waiter;
@@ -389,10 +393,12 @@ Task<void> Host::stop() {
   if (!impl.child) {
     impl.set_state(HostStatus::State::stopped);
     impl.wake(fail(Code::model_not_ready, "The model {} is stopped.", name()));
-    co_return;
+  } else {
+    impl.child->close();
+    co_await impl.stopped;
   }
-  impl.child->close();
-  co_await impl.stopped;
+  // A turn for the timers that were just called off, so that nothing of ours is left on the loop.
+  (void)co_await impl.loop.sleep(Millis(1));
 }
 
 Stream::~Stream() {

@@ -2,6 +2,7 @@
 
 #include "engine/worker/schema.h"
 
+#include <algorithm>
 #include <json-schema-to-grammar.h>
 
 namespace outcrop::engine {
@@ -27,8 +28,10 @@ Result<std::string> grammar_of(const json::Value& schema, const std::string& pla
   try {
     return json_schema_to_grammar(common_json::parse(json::write(schema)), true);
   } catch (const std::exception& e) {
-    std::string_view said = e.what();
-    return fail(Code::validation, "{}: {}", place, said.substr(0, said.find('\n')));
+    std::string said = e.what();
+    while (!said.empty() && said.back() == '\n') said.pop_back();
+    std::replace(said.begin(), said.end(), '\n', ' ');
+    return fail(Code::validation, "{}: {}", place, said);
   }
 }
 

@@ -230,17 +230,18 @@ void Generator::step(const std::vector<Scheduler::Chunk>& plan) {
 
 void Generator::sample(Sequence& sequence, int row) {
   if (sequence.output_tokens == 0) sequence.answered = now();
-  auto token = sequence.sampler->sample(model_.context(), row);
+  const auto pick = [&]() -> Result<Token> {
+    try {
+      TRY(token, sequence.sampler->sample(model_.context(), row));
+      sequence.sampler->accept(token);
+      return token;
+    } catch (const std::exception& e) {
+      return fail(Code::model_error, "The reply cannot be held to its schema: {}", e.what());
+    }
+  };
+  auto token = pick();
   if (!token) {
     fail_stream(sequence.stream, token.error());
-    return;
-  }
-  try {
-    sequence.sampler->accept(*token);
-  } catch (const std::exception& e) {
-    fail_stream(sequence.stream,
-                Error{.code = Code::model_error,
-                      .message = fmt::format("The grammar refused its own token: {}", e.what())});
     return;
   }
   ++sequence.output_tokens;

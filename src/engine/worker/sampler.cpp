@@ -39,10 +39,10 @@ Result<std::unique_ptr<Sampler>> Sampler::make(const llama_model* model, const S
   if (!grammar.empty()) {
     made->grammar_ = llama_sampler_init_grammar(vocab, grammar.c_str(), "root");
     if (!made->grammar_)
-      return fail(
-          Code::validation,
-          "the schema makes a grammar of {} bytes that is too large; use fewer or smaller bounds",
-          grammar.size());
+      return fail(Code::validation,
+                  "the schema cannot be held: its grammar of {} bytes is too large, or refers to "
+                  "itself without an end; use fewer or smaller bounds",
+                  grammar.size());
     made->grammar_binds_ = grammar_from_start;
   }
   auto* chain = llama_sampler_chain_init(llama_sampler_chain_default_params());

@@ -32,8 +32,16 @@ class Worker {
         ::_exit(1);
       }
       if (!*frame) ::_exit(0);
-      if (auto handled = handle(**frame); !handled)
-        link_.send_error((*frame)->stream, handled.error());
+      // A request that makes a library throw is that request's trouble, not the engine's end.
+      try {
+        if (auto handled = handle(**frame); !handled)
+          link_.send_error((*frame)->stream, handled.error());
+      } catch (const std::exception& e) {
+        std::fprintf(stderr, "a request failed: %s\n", e.what());
+        link_.send_error((*frame)->stream,
+                         Error{.code = Code::internal,
+                               .message = "The model's engine could not read this request."});
+      }
     }
   }
 

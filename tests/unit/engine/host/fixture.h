@@ -31,12 +31,13 @@ struct Answer {
 };
 
 inline Task<Result<Answer>> ask(HostPtr host, json::Object body, Deadline deadline = {},
-                                CancelToken cancel = {}) {
+                                CancelToken cancel = {}, int* frames_seen = nullptr) {
   CO_TRY(stream, co_await host->open(FrameType::chat, std::move(body), deadline, cancel));
   Answer answer;
   while (auto frame = co_await stream->next()) {
     if (frame->type == FrameType::events) {
       ++answer.frames;
+      if (frames_seen) ++*frames_seen;
       CO_TRY(batch, decode_events(frame->payload));
       for (const auto& event : batch.events) {
         if (const auto* text = std::get_if<TextEvent>(&event)) answer.text += text->text;
@@ -61,7 +62,8 @@ class HostTest : public ::testing::Test {
     options.say = [this](LogLevel, std::string_view what, std::string_view detail) {
       said += std::string(what) + ": " + std::string(detail) + "\n";
     };
-    return Host::make(loop, options);
+    made.push_back(Host::make(loop, options));
+    return made.back();
   }
   std::string temporary(const std::string& name) {
     folder = std::filesystem::temp_directory_path() /
@@ -70,11 +72,13 @@ class HostTest : public ::testing::Test {
     return folder / name;
   }
   void TearDown() override {
+    for (const auto& host : made) loop.run(host->stop());
     if (!folder.empty()) std::filesystem::remove_all(folder);
   }
   Loop loop{1};
   std::string said;
   std::filesystem::path folder;
+  std::vector<HostPtr> made;
 };
 
 class ChatHostTest : public HostTest {
@@ -82,10 +86,6 @@ class ChatHostTest : public HostTest {
   void SetUp() override {
     NEEDS_MODEL(chat_model());
     host = make(chat_model(), {"--parallel", "8"});
-  }
-  void TearDown() override {
-    if (host) loop.run(host->stop());
-    HostTest::TearDown();
   }
   Answer get(json::Object body, Deadline deadline = {}, CancelToken cancel = {}) {
     auto answer = run(loop, ask(host, std::move(body), deadline, cancel));

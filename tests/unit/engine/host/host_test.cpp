@@ -28,7 +28,7 @@ TEST_F(HostTest, AMissingFileIsOneSentence) {
 
 TEST_F(HostTest, AProgramThatIsNotThereIsOneSentence) {
   auto options = support::options_for("/nowhere/outcrop", "x.gguf");
-  auto host = Host::make(loop, options);
+  auto host = made.emplace_back(Host::make(loop, options));
   auto started = support::run(loop, host->start());
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr("/nowhere/outcrop cannot be started"));
@@ -80,7 +80,7 @@ TEST_F(HostTest, AnEngineThatKeepsFailingIsSaidOnceAndRequestsLearnWhy) {
   options.say = [this](LogLevel, std::string_view what, std::string_view detail) {
     said += std::string(what) + ": " + std::string(detail) + "\n";
   };
-  auto host = Host::make(loop, options);
+  auto host = made.emplace_back(Host::make(loop, options));
   for (int i = 0; i < 6; ++i) {
     auto started = support::run(loop, host->start());
     ASSERT_FALSE(started);
@@ -176,27 +176,32 @@ TEST_F(ChatHostTest, AReaderThatDoesNotReadSlowsItsOwnStreamAlone) {
 
 TEST_F(ChatHostTest, KilledDuringTwentyStreamsEachEndsWithAnErrorAndTheNextRequestIsServed) {
   struct Runner {
-    static Task<void> go(HostPtr host, int i, std::vector<Answer>* out, Channel<int> finished) {
+    static Task<void> go(HostPtr host, int i, std::vector<Answer>* out, int* frames_seen,
+                         Channel<int> finished) {
       auto answer =
-          co_await ask(host, chat_body(fmt::format("Tell me a long story number {}.", i), 600));
+          co_await ask(host, chat_body(fmt::format("Tell me a long story number {}.", i), 600), {},
+                       {}, frames_seen);
+      auto& mine = (*out)[static_cast<std::size_t>(i)];
       if (answer) {
-        (*out)[static_cast<std::size_t>(i)] = std::move(*answer);
+        mine = std::move(*answer);
       } else {
-        (*out)[static_cast<std::size_t>(i)].error = answer.error();
+        mine.error = answer.error();
       }
       co_await finished.push(1);
     }
-    static Task<void> kill(HostPtr host, Loop* loop, Channel<int> finished) {
-      co_await loop->sleep(std::chrono::seconds(2));
+    static Task<void> kill(HostPtr host, Loop* loop, const int* frames_seen,
+                           Channel<int> finished) {
+      while (*frames_seen < 10) co_await loop->sleep(Millis(5));
       ::kill(host->status().pid, SIGKILL);
       for (int i = 0; i < 20; ++i) (void)co_await finished.pop();
     }
   };
   ASSERT_TRUE(support::run(loop, host->start()));
   std::vector<Answer> answers(20);
+  int frames_seen = 0;
   Channel<int> finished(20);
-  for (int i = 0; i < 20; ++i) loop.spawn(Runner::go(host, i, &answers, finished));
-  loop.run(Runner::kill(host, &loop, finished));
+  for (int i = 0; i < 20; ++i) loop.spawn(Runner::go(host, i, &answers, &frames_seen, finished));
+  loop.run(Runner::kill(host, &loop, &frames_seen, finished));
   int after_first = 0;
   for (const auto& answer : answers) {
     ASSERT_TRUE(answer.error) << answer.text;
@@ -216,7 +221,7 @@ TEST_F(ChatHostTest, AModelNobodyAsksIsUnloadedAndLoadedAgain) {
   loop.run(host->stop());
   auto options = support::options_for(program, support::chat_model());
   options.idle_timeout = Millis(200);
-  host = Host::make(loop, options);
+  host = made.emplace_back(Host::make(loop, options));
   EXPECT_TRUE(get(chat_body("Hello!", 2)).done);
   struct Waiter {
     static Task<void> until_stopped(HostPtr host, Loop* loop) {
