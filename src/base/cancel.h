@@ -64,7 +64,8 @@ class CancelToken {
       callback();
       return registration;
     }
-    registration.entry_ = std::make_shared<detail::CancelEntry>(detail::CancelEntry{std::move(callback)});
+    registration.entry_ =
+        std::make_shared<detail::CancelEntry>(detail::CancelEntry{std::move(callback)});
     registration.position_ = state_->entries.insert(state_->entries.end(), registration.entry_);
     registration.state_ = state_;
     return registration;

@@ -111,7 +111,8 @@ void Http1::begin_exchange() {
   run(connection_.shared_from_this(), *this);
 }
 
-outcrop::detail::Detached Http1::run([[maybe_unused]] std::shared_ptr<Connection> connection, Http1& exchange) {
+outcrop::detail::Detached Http1::run([[maybe_unused]] std::shared_ptr<Connection> connection,
+                                     Http1& exchange) {
   try {
     co_await exchange.core_.handler(exchange);
   } catch (const std::exception& problem) {

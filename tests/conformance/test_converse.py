@@ -70,11 +70,11 @@ def test_a_stop_sequence_ends_the_answer_and_is_not_in_it(boto):
 
 @pytest.mark.operation("bedrock-runtime.Converse")
 def test_the_history_is_read(boto):
-    messages = [user("My name is Rosalind. Please remember it."),
-                {"role": "assistant", "content": [{"text": "Of course, Rosalind."}]},
-                user("What is my name? Answer with the name alone.")]
+    messages = [user("The Larkspur depot is in Oslo. It has 12 trucks."),
+                {"role": "assistant", "content": [{"text": "Thank you, I will remember that."}]},
+                user("Which city is the Larkspur depot in?")]
     answer = boto("bedrock-runtime").converse(modelId=CLAUDE, messages=messages, inferenceConfig=GREEDY)
-    assert "Rosalind" in text_of(answer)
+    assert "Oslo" in text_of(answer)
 
 
 @pytest.mark.operation("bedrock-runtime.Converse")

@@ -17,7 +17,7 @@ def test_the_published_models_are_listed(boto):
 @pytest.mark.parametrize("filters,check", [
     ({"byProvider": "Anthropic"}, lambda m: m["providerName"] == "Anthropic"),
     ({"byOutputModality": "EMBEDDING"}, lambda m: "EMBEDDING" in m["outputModalities"]),
-    ({"byInferenceType": "ON_DEMAND"}, lambda m: "ON_DEMAND" in m["inferenceTypesSupported"]),
+    ({"byInferenceType": "PROVISIONED"}, lambda m: "PROVISIONED" in m["inferenceTypesSupported"]),
 ])
 def test_filters_hold(boto, filters, check):
     everything = boto("bedrock").list_foundation_models()["modelSummaries"]

@@ -68,7 +68,7 @@ def outcrop_cli(outcrop, *arguments):
 
 
 def test_a_key_lives_from_create_to_revoke(boto, outcrop):
-    made = json.loads(outcrop_cli(outcrop, "keys", "create", "--name", "conformance", "--json"))
+    made = json.loads(outcrop_cli(outcrop, "keys", "create", "conformance", "--json"))
     client = boto("bedrock", aws_access_key_id=made["id"], aws_secret_access_key=made["secret"])
     assert client.list_foundation_models()["modelSummaries"]
     listed = json.loads(outcrop_cli(outcrop, "keys", "list", "--json"))
@@ -78,7 +78,7 @@ def test_a_key_lives_from_create_to_revoke(boto, outcrop):
 
 
 def test_a_long_term_bedrock_api_key(boto, outcrop, monkeypatch):
-    made = json.loads(outcrop_cli(outcrop, "keys", "create", "--name", "bearer", "--api-key", "--json"))
+    made = json.loads(outcrop_cli(outcrop, "keys", "create", "bearer", "--api-key", "--json"))
     answer = outcrop.call("GET", "/foundation-models", signed=False, headers={"Authorization": "Bearer " + made["secret"]})
     assert answer.status == 200
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", made["secret"])

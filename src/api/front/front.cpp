@@ -140,7 +140,8 @@ struct Front::Impl {
 
   Task<Result<identity::Principal>> verify(wire::Exchange& exchange, const std::string& body) {
     const auto& head = exchange.request();
-    if (head.peer.kind == wire::Peer::Kind::unix_socket && !head.headers.has("authorization") && !head.headers.has("x-api-key")) {
+    if (head.peer.kind == wire::Peer::Kind::unix_socket && !head.headers.has("authorization") &&
+        !head.headers.has("x-api-key")) {
       // The socket file's mode is the check.
       identity::Principal local;
       local.how = identity::Principal::How::local_socket;

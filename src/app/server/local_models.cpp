@@ -1,11 +1,11 @@
 #include "app/server/local_models.h"
 
-#include <utility>
-#include <vector>
-
 #include "engine/host/host.h"
 #include "models/providers/local/local.h"
 #include "observe/log.h"
+
+#include <utility>
+#include <vector>
 
 namespace outcrop::app {
 namespace {
@@ -14,10 +14,14 @@ using observe::Field;
 
 std::string_view to_text(engine::HostStatus::State state) {
   switch (state) {
-    case engine::HostStatus::State::stopped: return "stopped";
-    case engine::HostStatus::State::starting: return "starting";
-    case engine::HostStatus::State::running: return "running";
-    case engine::HostStatus::State::waiting: return "waiting";
+    case engine::HostStatus::State::stopped:
+      return "stopped";
+    case engine::HostStatus::State::starting:
+      return "starting";
+    case engine::HostStatus::State::running:
+      return "running";
+    case engine::HostStatus::State::waiting:
+      return "waiting";
   }
   return "stopped";
 }
@@ -36,16 +40,20 @@ struct LocalModels::Impl {
     options.name = model.name;
     options.start_timeout = engine.start_timeout;
     options.idle_timeout = engine.idle_timeout;
-    options.arguments = {"--model", model.path, "--kv", std::string(config::to_text(engine.kv_type))};
+    options.arguments = {"--model", model.path, "--kv",
+                         std::string(config::to_text(engine.kv_type))};
     auto number = [&](const char* flag, std::int64_t value) {
-      if (value > 0) options.arguments.insert(options.arguments.end(), {flag, std::to_string(value)});
+      if (value > 0)
+        options.arguments.insert(options.arguments.end(), {flag, std::to_string(value)});
     };
     number("--threads", engine.threads);
     number("--context", facts.context_tokens);
     number("--parallel", engine.sequences);
     number("--queue", engine.queue);
-    auto& crashes = metrics.counter("outcrop_engine_events_total", "What happened to the engines.", {{"model", model.name}});
-    options.say = [name = model.name, &crashes](LogLevel level, std::string_view what, std::string_view detail) {
+    auto& crashes = metrics.counter("outcrop_engine_events_total", "What happened to the engines.",
+                                    {{"model", model.name}});
+    options.say = [name = model.name, &crashes](LogLevel level, std::string_view what,
+                                                std::string_view detail) {
       crashes.add();
       observe::log(level, what, {Field("model", name), Field("detail", detail)});
     };

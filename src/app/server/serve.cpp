@@ -18,7 +18,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <csignal>
 #include <unistd.h>
 #include <utility>
 
@@ -102,7 +101,7 @@ class Installation {
     auto resolver = table_->resolver();
     auto pipeline = gateway::make_settle_stage(gateway::make_call_stage(resolver), metrics_);
     api::add_bedrock_runtime(*front_,
-                             std::make_shared<const api::Runtime>(api::Runtime{.model = pipeline}));
+                             std::make_shared<const api::Runtime>(api::Runtime{pipeline, {}}));
     api::add_bedrock(*front_, [this] { return table_->stand_ins(); });
     app::add_doors(*front_, *administration_, metrics_,
                    {[this] { return !stopping_; }, [this] { refresh_metrics(); }});

@@ -16,15 +16,15 @@ namespace outcrop::models {
 /// A model that runs here, or one that a provider serves under a name of its own. Zero means not
 /// known.
 struct LocalModel {
-  std::string name{};        // what callers and rules call it
-  std::string path{};        // of the GGUF file; empty for a provider's
+  std::string name{};      // what callers and rules call it
+  std::string path{};      // of the GGUF file; empty for a provider's
   Kind kind = Kind::chat;  // chat, embedding or rerank
   int context_tokens = 0;
   int max_output_tokens = 0;
-  int dimensions = 0;                      // of an embedding
+  int dimensions = 0;                        // of an embedding
   std::string chat_template{};               // instead of the one in the file; may be empty
   std::vector<std::string> stands_in_for{};  // globs over Bedrock's ids: "anthropic.*"
-  std::string provider = "local";          // "local", "scripted", ...
+  std::string provider = "local";            // "local", "scripted", ...
 };
 
 /// An explicit binding of asked ids to a provider.
