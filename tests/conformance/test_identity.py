@@ -77,17 +77,21 @@ def test_a_key_lives_from_create_to_revoke(boto, outcrop):
     assert code_of(client.list_foundation_models)[0] == "UnrecognizedClientException"
 
 
-def test_a_long_term_bedrock_api_key(boto, outcrop, monkeypatch):
-    made = json.loads(outcrop_cli(outcrop, "keys", "create", "bearer", "--api-key", "--json"))
-    answer = outcrop.call("GET", "/foundation-models", signed=False, headers={"Authorization": "Bearer " + made["secret"]})
+def test_a_long_term_bedrock_api_key(boto, server, monkeypatch):
+    secure = server(tls=True)  # boto3 sends a bearer key over TLS alone
+    made = json.loads(outcrop_cli(secure, "keys", "create", "bearer", "--api-key", "--json"))
+    answer = secure.call("GET", "/foundation-models", signed=False, headers={"Authorization": "Bearer " + made["secret"]})
     assert answer.status == 200
+    assert secure.call("GET", "/foundation-models", signed=False, headers={"x-api-key": made["secret"]}).status == 200
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", made["secret"])
-    answer = boto("bedrock-runtime").converse(modelId=CLAUDE, messages=[user("Say hello.")], inferenceConfig=SHORT)
-    assert answer["output"]
-    outcrop_cli(outcrop, "keys", "revoke", made["id"])
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        boto("bedrock-runtime").converse(modelId=CLAUDE, messages=[user("Say hello.")], inferenceConfig=SHORT)
-    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+
+    def converse():
+        client = boto("bedrock-runtime", of=secure, aws_access_key_id=None, aws_secret_access_key=None)
+        return client.converse(modelId=CLAUDE, messages=[user("Say hello.")], inferenceConfig=SHORT)
+
+    assert converse()["output"]
+    outcrop_cli(secure, "keys", "revoke", made["id"])
+    assert code_of(converse)[:2] == ("AccessDeniedException", 403)
 
 
 def test_a_short_term_bedrock_api_key(outcrop):

@@ -118,6 +118,9 @@ int Commands::run(Console console, const std::vector<std::string>& words) const 
   }
   if (rest[0] == "--version" || rest[0] == "-V") rest[0] = "version";
 
+  // A noun alone lists; whoever says so in full ("keys list") means the same.
+  if (rest.size() > 1 && rest[1] == "list" && find(rest[0]) && !find(rest[0] + " list"))
+    rest.erase(rest.begin() + 1);
   // The longest name wins: "models add" before "models".
   const Command* command = nullptr;
   std::size_t used = 0;
