@@ -151,7 +151,7 @@ void Generator::admit() {
       sequence.started = now();
     }
     if (!prefixes_) continue;
-    prefixes_->shrink_to(model_.pool_tokens() - scheduler_.reserved_tokens());
+    trim_prefixes();
     const int reused = prefixes_->reuse(sequence.tokens, sequence.domain, job.sequence);
     scheduler_.feed(stream, reused);
     sequence.reused_tokens =
@@ -347,7 +347,7 @@ void Generator::drop(std::uint32_t stream, bool keep_prefix) {
   }
   scheduler_.remove(stream);
   sequences_.erase(found);
-  if (prefixes_) prefixes_->shrink_to(model_.pool_tokens() - scheduler_.reserved_tokens());
+  trim_prefixes();
 }
 
 void Generator::send_back(std::uint32_t stream) {
@@ -363,6 +363,15 @@ bool Generator::make_room(std::uint32_t asking) {
   return true;
 }
 
+// Room that running jobs reserved is theirs. And every cell in use lengthens each step's attention
+// (a few thousand of them cost a small model a third of its rate), so a quarter of the pool is the
+// most.
+void Generator::trim_prefixes() {
+  if (!prefixes_) return;
+  prefixes_->shrink_to(
+      std::min(model_.pool_tokens() - scheduler_.reserved_tokens(), model_.pool_tokens() / 4));
+}
+
 void Generator::run() {
   while (true) {
     take_inbox();
@@ -370,7 +379,7 @@ void Generator::run() {
     const auto plan = scheduler_.plan(budget());
     if (!plan.empty()) {
       // A reservation that grew since may have eaten into what is kept.
-      if (prefixes_) prefixes_->shrink_to(model_.pool_tokens() - scheduler_.reserved_tokens());
+      trim_prefixes();
       step(plan);
       continue;
     }

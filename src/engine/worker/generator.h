@@ -55,6 +55,7 @@ class Generator {
   void drop(std::uint32_t stream, bool keep_prefix);
   void send_back(std::uint32_t stream);
   bool make_room(std::uint32_t asking);
+  void trim_prefixes();
 
   const LocalModel& model_;
   WorkerOptions options_;
