@@ -81,15 +81,22 @@ Result<void> ReplyBuilder::add(const Event& event) {
     if (!blocks.empty()) {
       if (auto* tool = std::get_if<ToolUseBlock>(&blocks.back()); tool && !tool_input_.empty()) {
         auto parsed = json::read(tool_input_);
-        if (!parsed || !parsed->is_object())
-          return fail(Code::model_error,
-                      "the input that the model gave tool '{}' is no JSON object", tool->name);
-        tool->input = std::move(*parsed);
+        if (!parsed || !parsed->is_object()) {
+          cut_tool_ = tool->name;  // the stop reason tells whether it was cut or is wrong
+        } else {
+          tool->input = std::move(*parsed);
+        }
       }
     }
     tool_input_.clear();
     open_ = -1;
   } else if (const auto* end = std::get_if<MessageStop>(&event)) {
+    bool cut = end->reason == StopReason::max_tokens ||
+               end->reason == StopReason::model_context_window_exceeded ||
+               end->reason == StopReason::malformed_tool_use;
+    if (!cut_tool_.empty() && !cut)
+      return fail(Code::model_error, "the input that the model gave tool '{}' is no JSON object",
+                  cut_tool_);
     reply_.stop = end->reason;
     reply_.stop_sequence = end->stop_sequence;
     reply_.additional_fields = end->additional_fields;

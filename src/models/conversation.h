@@ -224,7 +224,8 @@ struct Reply {
 
 class ReplyBuilder {
  public:
-  /// Errors: model_error, when tool input is no JSON object or events come out of order.
+  /// Errors: model_error, when events come out of order, or tool input is no JSON object
+  /// though the reply was not cut.
   Result<void> add(const Event& event);
   bool stopped() const { return stopped_; }
   Reply take() && { return std::move(reply_); }
@@ -232,6 +233,7 @@ class ReplyBuilder {
  private:
   Reply reply_;
   std::string tool_input_;
+  std::string cut_tool_;  // whose input did not parse; its input is then an empty object
   int open_ = -1;
   bool stopped_ = false;
 };

@@ -48,8 +48,13 @@ struct LocalModels::Impl {
     };
     number("--threads", engine.threads);
     number("--context", facts.context_tokens);
+    number("--pool", engine.pool_tokens);
     number("--parallel", engine.sequences);
+    number("--retained", engine.retained);
     number("--queue", engine.queue);
+    number("--texts", engine.texts);
+    number("--step-ms", engine.step.count());
+    number("--memory-bytes", engine.memory_bytes);
     auto& crashes = metrics.counter("outcrop_engine_events_total", "What happened to the engines.",
                                     {{"model", model.name}});
     options.say = [name = model.name, &crashes](LogLevel level, std::string_view what,
