@@ -85,7 +85,7 @@ def pin(pid, core):
 def load(url, path, headers, connections, seconds, folder):
     script = folder / "request.lua"
     lines = [f'wrk.method = "POST"', f"wrk.body = {json.dumps(BODY)}"]
-    lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items()]
+    lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items() if name != "host"]
     script.write_text("\n".join(lines))
     shown = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url + path],
                            capture_output=True, text=True, check=True).stdout

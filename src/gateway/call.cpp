@@ -24,12 +24,17 @@ class ServedSink : public models::Sink {
   ServedSink(SinkPtr next, models::Served served)
       : next_(std::move(next)), served_(std::move(served)) {}
   Task<Result<void>> put(Event event) override {
-    if (!std::exchange(begun_, true)) CO_CHECK(co_await next_->put(served_));
-    co_return co_await next_->put(std::move(event));
+    return begun_ ? next_->put(std::move(event)) : begin(std::move(event));
   }
   bool begun() const { return begun_; }
 
  private:
+  Task<Result<void>> begin(Event event) {
+    begun_ = true;
+    CO_CHECK(co_await next_->put(served_));
+    co_return co_await next_->put(std::move(event));
+  }
+
   SinkPtr next_;
   models::Served served_;
   bool begun_ = false;

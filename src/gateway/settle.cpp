@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 #include "observe/log.h"
 
+#include <unordered_map>
 #include <utility>
 
 namespace outcrop::gateway {
@@ -38,7 +39,7 @@ class SettlingSink : public models::Sink {
 class SettleStage : public models::Model {
  public:
   SettleStage(models::ModelPtr next, observe::Registry& metrics)
-      : next_(std::move(next)), metrics_(metrics) {}
+      : next_(std::move(next)), metrics_(metrics), calls_ok_(calls_with("ok")) {}
 
   Task<Result<Outcome>> converse(CallPtr call, SinkPtr sink) override {
     return settle(std::move(call), std::move(sink), &models::Model::converse);
@@ -52,7 +53,7 @@ class SettleStage : public models::Model {
     std::int64_t tokens = 0;
     if (answer) {
       for (auto n : answer->tokens) tokens += n;
-      count_tokens(call->asked, "input", tokens);
+      count_tokens(call->asked, tokens, 0);
     }
     note(call->context, call->asked, answer ? answer->served.by : std::string(),
          answer ? nullptr : &answer.error(), start, {.input_tokens = tokens}, -1);
@@ -77,27 +78,39 @@ class SettleStage : public models::Model {
       outcome->total_ms = std::chrono::duration_cast<Millis>(now() - start).count();
       outcome->first_event_ms = seen->first_event_ms;
     }
-    count_tokens(call->asked, "input", usage.input_tokens);
-    count_tokens(call->asked, "output", usage.output_tokens);
+    count_tokens(call->asked, usage.input_tokens, usage.output_tokens);
     note(call->context, call->asked, seen->served.by, outcome ? nullptr : &outcome.error(), start,
          usage, seen->first_event_ms);
     co_return outcome;
   }
 
-  void count_tokens(const std::string& model, std::string_view kind, std::int64_t tokens) {
-    if (tokens <= 0) return;
-    metrics_
-        .counter("outcrop_tokens_total", "Tokens by the model that was asked and their kind.",
-                 {{"model", model}, {"kind", std::string(kind)}})
-        .add(static_cast<std::uint64_t>(tokens));
+  observe::Counter& tokens_of(const std::string& model, const char* kind) {
+    return metrics_.counter("outcrop_tokens_total",
+                            "Tokens by the model that was asked and their kind.",
+                            {{"model", model}, {"kind", kind}});
+  }
+
+  /// The counters of a model, looked up once: a look-up builds labels and takes a lock.
+  void count_tokens(const std::string& model, std::int64_t input, std::int64_t output) {
+    if (input <= 0 && output <= 0) return;
+    auto known = counters_.find(model);
+    if (known == counters_.end()) {
+      Counters counters{&tokens_of(model, "input"), &tokens_of(model, "output")};
+      if (counters_.size() >= counters_limit) counters_.clear();
+      known = counters_.emplace(model, counters).first;
+    }
+    if (input > 0) known->second.input->add(static_cast<std::uint64_t>(input));
+    if (output > 0) known->second.output->add(static_cast<std::uint64_t>(output));
+  }
+
+  observe::Counter& calls_with(std::string_view outcome) {
+    return metrics_.counter("outcrop_model_calls_total", "Model calls by outcome.",
+                            {{"outcome", std::string(outcome)}});
   }
 
   void note(const models::Context& context, const std::string& asked, const std::string& served_by,
             const Error* error, Instant start, models::Usage usage, std::int64_t first_event_ms) {
-    metrics_
-        .counter("outcrop_model_calls_total", "Model calls by outcome.",
-                 {{"outcome", error ? std::string(facts(error->code).name) : std::string("ok")}})
-        .add();
+    (error ? calls_with(facts(error->code).name) : calls_ok_).add();
     if (!observe::logs(LogLevel::info)) return;
     observe::log(
         LogLevel::info, "model call",
@@ -109,8 +122,16 @@ class SettleStage : public models::Model {
          Field("outcome", error ? facts(error->code).name : std::string_view("ok"))});
   }
 
+  struct Counters {
+    observe::Counter* input;
+    observe::Counter* output;
+  };
+  static constexpr std::size_t counters_limit = 1'000;  // models; as many as a metric has series
+
   models::ModelPtr next_;
   observe::Registry& metrics_;
+  observe::Counter& calls_ok_;
+  std::unordered_map<std::string, Counters> counters_;
 };
 
 }  // namespace
