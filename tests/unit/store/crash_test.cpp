@@ -3,8 +3,7 @@
 
 #include <sqlite3.h>
 
-#include <cstdlib>
-#include <ctime>
+#include <random>
 #include <set>
 #include <signal.h>
 #include <sys/wait.h>
@@ -55,9 +54,10 @@ Task<void> write_for_ever(Records& records, int writer, int pipe) {
 class CrashTest : public StoreTest {};
 
 TEST_F(CrashTest, KillLosesNoAcknowledgedWrite) {
-  auto seed = static_cast<unsigned>(::time(nullptr));
+  const auto seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  std::srand(seed);
+  std::mt19937 random(seed);
+  std::uniform_int_distribution<int> acknowledgements(100, 499);
   open();
   must("CREATE TABLE t (writer INTEGER, i INTEGER, PRIMARY KEY (writer, i))");
   records_.reset();
@@ -79,7 +79,7 @@ TEST_F(CrashTest, KillLosesNoAcknowledgedWrite) {
     ::close(ends[1]);
     std::int32_t pair[2];
     // Dies while writes are under way: after a few hundred acknowledgements, at no special moment.
-    for (int n = 100 + std::rand() % 400;
+    for (int n = acknowledgements(random);
          n > 0 && ::read(ends[0], pair, sizeof pair) == sizeof pair; --n) {
       acknowledged.emplace(pair[0], pair[1]);
     }

@@ -1,7 +1,7 @@
 // The client against peers that follow the protocol, bend it and break it.
 #include "wire/client.h"
 
-#include "wire/client_fixture.h"
+#include "wire/client_answers.h"
 #include "wire/server.h"
 
 #include <atomic>
@@ -11,16 +11,6 @@ namespace outcrop::wire {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
-
-const std::string ok_hello =
-    "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-one: a\r\nX-One: b\r\n\r\nhello";
-
-RawServer::Script answering(std::string answer) {
-  return [answer = std::move(answer)](RawPeer& peer, int) {
-    while (!peer.read_request().empty()) peer.send(answer);
-  };
-}
 
 TEST_F(ClientTest, SendsExactlyOneRequestAndReadsItsAnswer) {
   std::string seen;
@@ -60,29 +50,6 @@ TEST_F(ClientTest, SendsBodiesOfAnySizeWhole) {
     EXPECT_TRUE(out.body == body) << size;
   }
   EXPECT_EQ(server.connections(), 1);
-}
-
-TEST_F(ClientTest, ReusesAConnectionUnlessThePeerEndsIt) {
-  RawServer server([](RawPeer& peer, int number) {
-    for (int i = 0; !peer.read_request().empty(); ++i) {
-      bool last = number == 0 && i == 2;
-      peer.send(last ? "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx"
-                     : "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
-    }
-  });
-  Client client(loop_);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(get(client, server.url()).body, "x");
-  EXPECT_EQ(server.connections(), 2);
-  EXPECT_EQ(client.stats().connected, 2u);
-  EXPECT_EQ(client.stats().reused, 3u);
-  EXPECT_EQ(client.stats().idle_now, 1u);
-}
-
-TEST_F(ClientTest, BytesBehindAnAnswerEndItsConnection) {
-  RawServer server(answering(ok_hello + "HTTP/1.1 200 OK\r\n"));
-  Client client(loop_);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(get(client, server.url()).body, "hello");
-  EXPECT_EQ(server.connections(), 2);
 }
 
 TEST_F(ClientTest, ABodyMayEndWithItsConnection) {
@@ -169,184 +136,6 @@ TEST_F(ClientTest, NamesAreLookedUp) {
   EXPECT_THAT(out.error->message, HasSubstr("no-such-host.invalid"));
 }
 
-TEST_F(ClientTest, AnAddressThatSwallowsPacketsIsGivenUpInTime) {
-  // A listener whose queue is full drops further attempts, as a firewall does.
-  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(listener, 0), 0);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-  std::vector<int> fillers;
-  for (int i = 0; i < 4; ++i) {
-    fillers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    static_cast<void>(::connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), size));
-  }
-  Client client(loop_, {.connect_timeout = Millis(300)});
-  auto began = now();
-  auto out = get(client, "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/");
-  ASSERT_TRUE(out.error);
-  EXPECT_EQ(out.error->code, Code::unavailable);
-  EXPECT_THAT(out.error->message, HasSubstr("300 ms"));
-  EXPECT_LT(now() - began, Millis(2'000));
-  for (int fd : fillers) ::close(fd);
-  ::close(listener);
-}
-
-TEST_F(ClientTest, APooledConnectionThatDiedUnseenIsReplacedOnceForAGet) {
-  RawServer server([](RawPeer& peer, int number) {
-    if (number == 0) {
-      peer.read_request();
-      peer.send(ok_hello);
-      peer.read_request();  // and dies with the second request in its hands
-      return;
-    }
-    while (!peer.read_request().empty()) peer.send(ok_hello);
-  });
-  Client client(loop_);
-  EXPECT_EQ(get(client, server.url()).body, "hello");
-  auto out = get(client, server.url());
-  EXPECT_EQ(out.body, "hello");
-  EXPECT_EQ(client.stats().retried, 1u);
-  EXPECT_EQ(server.connections(), 2);
-}
-
-TEST_F(ClientTest, APostThatMayHaveArrivedIsNotRepeated) {
-  std::atomic<int> requests{0};
-  RawServer server([&](RawPeer& peer, int) {
-    peer.read_request();
-    ++requests;
-    peer.send(ok_hello);
-    if (!peer.read_request().empty()) ++requests;
-  });
-  Client client(loop_);
-  EXPECT_EQ(post(client, server.url(), "a").body, "hello");
-  auto out = post(client, server.url(), "b");
-  ASSERT_TRUE(out.error);
-  EXPECT_EQ(out.error->code, Code::unavailable);
-  EXPECT_EQ(requests, 2);
-  EXPECT_EQ(client.stats().retried, 0u);
-}
-
-TEST_F(ClientTest, APooledConnectionThatThePeerClosedIsNotUsedAgain) {
-  RawServer server([](RawPeer& peer, int) {
-    peer.read_request();
-    peer.send(ok_hello);  // and closes, without having said so
-  });
-  Client client(loop_);
-  for (int i = 0; i < 3; ++i) {
-    auto out = post(client, server.url(), "x");
-    EXPECT_FALSE(out.error) << out.error->message;
-    std::this_thread::sleep_for(Millis(20));
-  }
-  EXPECT_EQ(server.connections(), 3);
-  EXPECT_EQ(client.stats().retried, 0u);
-}
-
-TEST_F(ClientTest, AFreshConnectionThatDiesIsNotTriedAgain) {
-  RawServer server([](RawPeer& peer, int) {
-    peer.read_request();
-    peer.reset();
-  });
-  Client client(loop_);
-  auto out = get(client, server.url());
-  ASSERT_TRUE(out.error);
-  EXPECT_EQ(out.error->code, Code::unavailable);
-  EXPECT_EQ(server.connections(), 1);
-}
-
-TEST_F(ClientTest, TheDeadlineEndsAnExchangeWhereverItStands) {
-  std::atomic<bool> closed{false};
-  RawServer server([&](RawPeer& peer, int number) {
-    peer.read_request();
-    if (number == 1) peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
-    closed = peer.sees_close();
-  });
-  Client client(loop_);
-  for (int round = 0; round < 2; ++round) {
-    closed = false;
-    OutboundRequest request;
-    request.url = server.url();
-    request.deadline = Deadline::in(Millis(100));
-    auto began = now();
-    auto out = fetch(client, request);
-    auto error = round == 0 ? out.error : out.body_error;
-    ASSERT_TRUE(error);
-    EXPECT_EQ(error->code, Code::deadline);
-    EXPECT_GE(now() - began, Millis(90));
-    EXPECT_LT(now() - began, Millis(2'000));
-    for (int i = 0; i < 200 && !closed; ++i) std::this_thread::sleep_for(Millis(5));
-    EXPECT_TRUE(closed);
-  }
-  OutboundRequest late;
-  late.url = server.url();
-  late.deadline = Deadline::in(Millis(-1));
-  EXPECT_EQ(fetch(client, late).error->code, Code::deadline);
-  EXPECT_EQ(server.connections(), 2);
-}
-
-TEST_F(ClientTest, SilenceEndsAnExchangeAndEveryByteBreaksIt) {
-  RawServer server([](RawPeer& peer, int number) {
-    peer.read_request();
-    if (number == 0) {
-      peer.sees_close();
-      return;
-    }
-    for (char c : ok_hello) {  // slowly, but never silent
-      std::this_thread::sleep_for(Millis(5));
-      peer.send({&c, 1});
-    }
-  });
-  Client client(loop_);
-  OutboundRequest request;
-  request.url = server.url();
-  request.silence = Millis(150);
-  auto out = fetch(client, request);
-  ASSERT_TRUE(out.error);
-  EXPECT_EQ(out.error->code, Code::deadline);
-  EXPECT_THAT(out.error->message, HasSubstr("silent for 150 ms"));
-  EXPECT_EQ(fetch(client, request).body, "hello");
-}
-
-TEST_F(ClientTest, CancellingClosesTheConnection) {
-  for (bool in_body : {false, true}) {
-    std::atomic<bool> closed{false};
-    RawServer server([&](RawPeer& peer, int) {
-      peer.read_request();
-      if (in_body) peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
-      closed = peer.sees_close();
-    });
-    Client client(loop_);
-    CancelSource source;
-    auto cancel_later = [](Loop& loop, CancelSource& cancel) -> Task<void> {
-      co_await loop.sleep(Millis(50));
-      cancel.cancel();
-    };
-    loop_.spawn(cancel_later(loop_, source));
-    OutboundRequest request;
-    request.url = server.url();
-    auto out = fetch(client, request, source.token());
-    auto error = in_body ? out.body_error : out.error;
-    ASSERT_TRUE(error);
-    EXPECT_EQ(error->code, Code::cancelled);
-    for (int i = 0; i < 200 && !closed; ++i) std::this_thread::sleep_for(Millis(5));
-    EXPECT_TRUE(closed);
-  }
-}
-
-TEST_F(ClientTest, ACancelledTokenSendsNothing) {
-  RawServer server(answering(ok_hello));
-  Client client(loop_);
-  CancelSource source;
-  source.cancel();
-  OutboundRequest request;
-  request.url = server.url();
-  EXPECT_EQ(fetch(client, request, source.token()).error->code, Code::cancelled);
-  EXPECT_EQ(server.connections(), 0);
-}
-
 Task<void> read_slowly(Loop& loop, Client& client, std::string url, std::atomic<std::size_t>& sent,
                        std::size_t& sent_while_waiting, std::size_t& received) {
   OutboundRequest request;
@@ -402,26 +191,6 @@ TEST_F(ClientTest, AnAnswerThatComesBeforeTheRequestIsThroughIsHeard) {
   }
 }
 
-TEST_F(ClientTest, ALetGoResponseClosesItsConnection) {
-  std::atomic<bool> closed{false};
-  RawServer server([&](RawPeer& peer, int) {
-    peer.read_request();
-    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
-    closed = peer.sees_close();
-  });
-  Client client(loop_);
-  auto look_and_leave = [](Client& through, std::string url) -> Task<void> {
-    OutboundRequest request;
-    request.url = std::move(url);
-    auto response = co_await through.send(std::move(request));
-    EXPECT_TRUE(response);
-  };
-  loop_.run(look_and_leave(client, server.url()));
-  for (int i = 0; i < 200 && !closed; ++i) std::this_thread::sleep_for(Millis(5));
-  EXPECT_TRUE(closed);
-  EXPECT_EQ(client.stats().idle_now, 0u);
-}
-
 TEST_F(ClientTest, ReadAllHasALimit) {
   RawServer server(answering(ok_hello));
   Client client(loop_);
@@ -438,62 +207,6 @@ TEST_F(ClientTest, ReadAllHasALimit) {
   loop_.run(read_all(client, server.url(), 4, out));
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().code, Code::too_large);
-}
-
-TEST_F(ClientTest, ManyExchangesRunAtOnceAndThePoolKeepsAsManyAsItMay) {
-  RawServer server([](RawPeer& peer, int) {
-    while (!peer.read_request().empty()) {
-      std::this_thread::sleep_for(Millis(30));
-      peer.send(ok_hello);
-    }
-  });
-  Client client(loop_, {.idle_connections_per_host = 3});
-  std::vector<Outcome> outcomes(20);
-  auto all = [](Loop& loop, Client& through, std::string url,
-                std::vector<Outcome>& out) -> Task<void> {
-    for (auto& outcome : out) {
-      OutboundRequest request;
-      request.url = url;
-      loop.spawn(exchange_into(through, std::move(request), {}, outcome));
-    }
-    while (
-        std::any_of(out.begin(), out.end(), [](auto& o) { return !o.error && o.body.empty(); })) {
-      co_await loop.sleep(Millis(5));
-    }
-    co_await loop.sleep(Millis(20));
-  };
-  loop_.run(all(loop_, client, server.url(), outcomes));
-  for (auto& outcome : outcomes) EXPECT_EQ(outcome.body, "hello");
-  EXPECT_EQ(server.connections(), 20);
-  EXPECT_EQ(client.stats().idle_now, 3u);
-}
-
-TEST_F(ClientTest, ThePoolHasALimitOverAllHosts) {
-  RawServer a(answering(ok_hello)), b(answering(ok_hello)), c(answering(ok_hello));
-  Client client(loop_, {.idle_connections = 2});
-  for (auto* server : {&a, &b, &c}) get(client, server->url());
-  EXPECT_EQ(client.stats().idle_now, 2u);
-  get(client, c.url());
-  get(client, b.url());
-  EXPECT_EQ(client.stats().reused, 2u);
-  get(client, a.url());  // its connection had stood idle for longest
-  EXPECT_EQ(a.connections(), 2);
-}
-
-TEST_F(ClientTest, AConnectionIdleForTooLongIsClosed) {
-  std::atomic<bool> closed{false};
-  RawServer server([&](RawPeer& peer, int) {
-    peer.read_request();
-    peer.send(ok_hello);
-    closed = peer.sees_close();
-  });
-  Client client(loop_, {.idle_timeout = Millis(50)});
-  get(client, server.url());
-  EXPECT_EQ(client.stats().idle_now, 1u);
-  run_for(Millis(150));
-  EXPECT_EQ(client.stats().idle_now, 0u);
-  for (int i = 0; i < 200 && !closed; ++i) std::this_thread::sleep_for(Millis(5));
-  EXPECT_TRUE(closed);
 }
 
 TEST_F(ClientTest, AUnixSocketIsSpokenToLikeAHost) {
@@ -532,84 +245,6 @@ TEST_F(ClientTest, RequestsThatWouldBreakTheirFrameAreRefused) {
   request.method = "GET";
   request.url = "http://127.0.0.1:1/\r\nevil: b";
   EXPECT_EQ(fetch(client, request).error->code, Code::validation);
-}
-
-std::string redirect_to(const std::string& location, int status = 302) {
-  return "HTTP/1.1 " + std::to_string(status) + " Found\r\nlocation: " + location +
-         "\r\ncontent-length: 0\r\n\r\n";
-}
-
-TEST_F(ClientTest, ARedirectIsFollowedByAGetAndLeavesSecretsBehind) {
-  std::string at_other, at_same;
-  RawServer other([&](RawPeer& peer, int) {
-    at_other = peer.read_request();
-    peer.send(ok_hello);
-  });
-  RawServer server([&](RawPeer& peer, int) {
-    peer.read_request();
-    peer.send(redirect_to("next?x", 301));
-    at_same = peer.read_request();
-    peer.send(redirect_to(other.url("/final"), 307));
-  });
-  Client client(loop_, {.redirects = 2});
-  OutboundRequest request;
-  request.url = server.url("/a/first");
-  request.headers = {{"authorization", "Bearer s3cret"},
-                     {"cookie", "s3cret"},
-                     {"x-api-key", "s3cret"},
-                     {"range", "bytes=1-"}};
-  auto out = fetch(client, request);
-  EXPECT_EQ(out.body, "hello");
-  EXPECT_THAT(at_same, HasSubstr("GET /a/next?x HTTP/1.1"));
-  EXPECT_THAT(at_same, HasSubstr("Bearer s3cret"));
-  EXPECT_THAT(at_other, HasSubstr("GET /final HTTP/1.1"));
-  EXPECT_THAT(at_other, HasSubstr("range: bytes=1-"));
-  EXPECT_THAT(at_other, Not(HasSubstr("s3cret")));
-  EXPECT_THAT(at_other, HasSubstr("host: 127.0.0.1:" + std::to_string(other.port())));
-}
-
-TEST_F(ClientTest, RedirectsAreFollowedAsOftenAsAllowed) {
-  RawServer server(answering(redirect_to("/again")));
-  EXPECT_EQ(get(*std::make_unique<Client>(loop_), server.url()).status,
-            302);  // 0: the caller sees it
-  Client client(loop_, {.redirects = 3});
-  auto out = get(client, server.url());
-  ASSERT_TRUE(out.error);
-  EXPECT_EQ(out.error->code, Code::bad_gateway);
-  EXPECT_EQ(client.stats().connected + client.stats().reused, 4u);
-  EXPECT_EQ(post(client, server.url(), "x").status, 302);  // never repeated elsewhere
-}
-
-TEST_F(ClientTest, ARedirectCannotLeadIntoAFileOrASocket) {
-  for (const char* location :
-       {"file:///etc/passwd", "unix:/run/docker.sock:/", "http://", "ftp://x/"}) {
-    RawServer server(answering(redirect_to(location)));
-    Client client(loop_, {.redirects = 3});
-    auto out = get(client, server.url());
-    ASSERT_TRUE(out.error) << location;
-    EXPECT_EQ(out.error->code, Code::bad_gateway) << location;
-  }
-}
-
-TEST_F(ClientTest, ADestroyedClientLetsRunningExchangesEnd) {
-  RawServer server([](RawPeer& peer, int) {
-    peer.read_request();
-    std::this_thread::sleep_for(Millis(50));
-    peer.send(ok_hello);
-    peer.sees_close();
-  });
-  auto run = [](Loop& loop, std::string url, Outcome& out) -> Task<void> {
-    auto client = std::make_unique<Client>(loop);
-    OutboundRequest request;
-    request.url = std::move(url);
-    loop.spawn(exchange_into(*client, std::move(request), {}, out));
-    co_await loop.sleep(Millis(20));
-    client.reset();
-    co_await loop.sleep(Millis(100));
-  };
-  Outcome out;
-  loop_.run(run(loop_, server.url(), out));
-  EXPECT_EQ(out.body, "hello");
 }
 
 Task<void> echo(Exchange& exchange) {
