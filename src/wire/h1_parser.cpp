@@ -16,6 +16,8 @@ std::string_view view(boost::beast::string_view text) { return {text.data(), tex
 
 // A chunk's size line and the trailer are read whole; both are small where anybody means well.
 constexpr std::size_t chunk_line_bytes = 16 * 1024;
+// Two empty lines before a request, in however many pieces they come.
+constexpr std::size_t most_blank_bytes = 4;
 
 // Whether a request line is one but for its version: "GET /path HTTP/3.0".
 bool names_a_version(std::string_view bytes) {
@@ -41,8 +43,11 @@ std::size_t H1Parser::feed(std::string_view bytes) {
   std::size_t taken = 0;
   if (!head_done_ && !got_some()) {
     // RFC 9112, 2.2: an empty line before the request line is ignored.
-    while (taken < bytes.size() && taken < 4 && (bytes[taken] == '\r' || bytes[taken] == '\n'))
+    while (taken < bytes.size() && blank_bytes_ < most_blank_bytes &&
+           (bytes[taken] == '\r' || bytes[taken] == '\n')) {
       ++taken;
+      ++blank_bytes_;
+    }
     bytes.remove_prefix(taken);
     if (bytes.empty()) return taken;
   }

@@ -56,7 +56,7 @@ class H1Parser : public boost::beast::http::basic_parser<true> {
   const ServerLimits& limits_;
   RequestHead& head_;
   std::string& body_;
-  std::size_t header_bytes_ = 0;
+  std::size_t header_bytes_ = 0, blank_bytes_ = 0;
   bool head_done_ = false, has_host_ = false, expect_continue_ = false, transfer_encoding_ = false;
   std::optional<Refusal> refusal_;
 };

@@ -146,6 +146,28 @@ TEST(ServerHttp1, BodiesBeyondTheLimitAreRefusedByLengthAndByChunks) {
   EXPECT_THAT(response, HasSubstr("100000 bytes"));
 }
 
+TEST(ServerHttp1, TwoEmptyLinesMayComeBeforeARequestHoweverTheyAreCut) {
+  LiveServer server(echo);
+  for (bool cut : {false, true}) {
+    for (int lines : {2, 3}) {
+      RawPeer peer(server.port);
+      std::string blank;
+      for (int i = 0; i < lines; ++i) blank += "\r\n";
+      if (cut) {
+        for (char c : blank) {
+          peer.send({&c, 1});
+          std::this_thread::sleep_for(5ms);
+        }
+        peer.send(get);
+      } else {
+        peer.send(blank + get);
+      }
+      EXPECT_EQ(status_of(peer.receive_response()), lines == 2 ? 200 : 400)
+          << lines << (cut ? " in pieces" : " at once");
+    }
+  }
+}
+
 TEST(ServerHttp1, AChunkLineWithoutEndIsRefused) {
   LiveServer server(echo);
   RawPeer peer(server.port);
