@@ -16,6 +16,7 @@ std::string_view view(boost::beast::string_view text) { return {text.data(), tex
 
 // A chunk's size line and the trailer are read whole; both are small where anybody means well.
 constexpr std::size_t chunk_line_bytes = 16 * 1024;
+constexpr std::size_t shortest_chunked_body_bytes = 5;
 // Two empty lines before a request, in however many pieces they come.
 constexpr std::size_t most_blank_bytes = 4;
 
@@ -52,8 +53,14 @@ std::size_t H1Parser::feed(std::string_view bytes) {
     if (bytes.empty()) return taken;
   }
   bool in_head = !head_done_;
+  // Beast asserts that it sees at least "0\r\n\r\n" once it has seen a first chunk that is the
+  // last; no chunked body is shorter.
+  if (!in_head && !body_begun_ && chunked() && bytes.size() < shortest_chunked_body_bytes)
+    return taken;
+  eager(!in_head);  // the head is counted by itself, so nothing behind it is taken with it
   auto count = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   taken += count;
+  body_begun_ = body_begun_ || (!in_head && count > 0);
   auto left = bytes.size() - count;
   if (in_head) {
     header_bytes_ += count;
@@ -170,7 +177,6 @@ void H1Parser::check_head(Error& error) {
     target = std::move(rest);
   }
   if (head_.version < 11) expect_continue_ = false;
-  eager(true);
 }
 
 std::size_t H1Parser::on_body_impl(View bytes, Error&) {

@@ -57,7 +57,8 @@ class H1Parser : public boost::beast::http::basic_parser<true> {
   RequestHead& head_;
   std::string& body_;
   std::size_t header_bytes_ = 0, blank_bytes_ = 0;
-  bool head_done_ = false, has_host_ = false, expect_continue_ = false, transfer_encoding_ = false;
+  bool head_done_ = false, body_begun_ = false, has_host_ = false, expect_continue_ = false,
+       transfer_encoding_ = false;
   std::optional<Refusal> refusal_;
 };
 

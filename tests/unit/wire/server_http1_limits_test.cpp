@@ -168,6 +168,15 @@ TEST(ServerHttp1, TwoEmptyLinesMayComeBeforeARequestHoweverTheyAreCut) {
   }
 }
 
+TEST(ServerHttp1, ABodyInOnePieceWithItsHeadDoesNotCountAsHeaders) {
+  ServerLimits limits;
+  limits.header_bytes = 1000;
+  LiveServer server(echo, limits);
+  RawPeer peer(server.port);
+  peer.send(post(std::string(5000, 'x')));
+  EXPECT_EQ(status_of(peer.receive_response()), 200);
+}
+
 TEST(ServerHttp1, AChunkLineWithoutEndIsRefused) {
   LiveServer server(echo);
   RawPeer peer(server.port);

@@ -55,6 +55,21 @@ TEST(ServerHttp1, ChunkedBodiesArriveWhole) {
   EXPECT_EQ(body_of(peer.receive_response()), "GET /a?b=c h:1 11 ");
 }
 
+TEST(ServerHttp1, AnEmptyChunkedBodyMayComeInAnyPieces) {
+  LiveServer server(echo);
+  for (std::size_t at = 0; at <= 5; ++at) {
+    RawPeer peer(server.port);
+    std::string chunk = "0\r\n\r\n";
+    peer.send("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" +
+              chunk.substr(0, at));
+    for (char c : chunk.substr(at)) {
+      std::this_thread::sleep_for(5ms);
+      peer.send({&c, 1});
+    }
+    EXPECT_EQ(body_of(peer.receive_response()), "POST /c h 11 ") << at;
+  }
+}
+
 TEST(ServerHttp1, PipelinedRequestsAreAnsweredInOrder) {
   LiveServer server(echo);
   RawPeer peer(server.port);
