@@ -8,7 +8,7 @@ import wire
 from wire import MiB
 
 READERS, WORDS = 4, 100_000
-LARGE = "local:large"  # asked for by its own name, no limit of another model's cuts the reply
+LARGE = "large"  # asked for by its own name, no limit of another model's cuts the reply
 HALF_OPEN, LIMIT_S = 200, 1.0
 
 
@@ -71,7 +71,8 @@ def test_slow_readers_slow_their_model_not_the_server(server, figure):
     figure("a call alone, and beside the slow readers (median, slowest)",
            f"{alone * 1000:.1f}, {statistics.median(beside) * 1000:.1f}, {max(beside) * 1000:.1f}", "ms")
     assert sum(seen) >= READERS * 4
-    assert peak - base < READERS * size / 4, "the reply is held for a reader that does not read"
+    # The script's own copy of the reply's words is a quarter of what they are on the wire; the rest is the windows.
+    assert peak - base < READERS * size / 2, "the reply is held for a reader that does not read"
     assert max(beside) < 1
     wire.wait_until(lambda: wire.settled(running), 5)
 
