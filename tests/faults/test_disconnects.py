@@ -105,3 +105,21 @@ def test_many_streams_of_one_connection_end_with_it(server, figure):
         asyncio.run(break_off(hard))
         took = wire.wait_until(lambda: wire.settled(running), 5)
         figure(f"50 streams of a connection that {'is reset' if hard else 'closes'}: until they are gone", took, "s")
+
+
+def test_a_reset_ends_one_stream_and_leaves_its_neighbours(server):
+    rules = [{"match": {"text": "<hang>"}, "chunks": failing.CHUNKS, "hang": {"after_chunks": 1}}]
+    running = server(config=failing.config("hanging", lambda: rules), models=False)
+
+    async def reset_one_by_one():
+        reader, writer = await wire.connect(running)
+        writer.write(wire.http2(running, "converse-stream", "<hang>", 3))
+        for left, stream in ((3, None), (2, 3), (1, 1), (0, 5)):
+            if stream:
+                writer.write(wire.reset_frame(stream))
+            await asyncio.to_thread(wire.wait_until, lambda: failing.gauge(running, "outcrop_exchanges") == left + 1, 5)
+        assert failing.gauge(running, "outcrop_connections") == 2, "the connection itself is fine"
+        writer.close()
+
+    asyncio.run(reset_one_by_one())
+    wire.wait_until(lambda: wire.settled(running), 5)

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import botocore.config
 import botocore.exceptions
 import failing
 import harness
@@ -72,7 +73,7 @@ class Reading(threading.Thread):
 
 
 def read_all(server, count):
-    client = harness.boto_client(server, "bedrock-runtime", config=__import__("botocore.config").config.Config(max_pool_connections=count))
+    client = harness.boto_client(server, "bedrock-runtime", config=botocore.config.Config(max_pool_connections=count))
     readings = [Reading(client, number) for number in range(count)]
     for one in readings:
         one.start()
@@ -103,7 +104,6 @@ def test_killing_an_engine_ends_its_streams_with_an_exception_and_nothing_else(s
     start = time.monotonic()
     assert client.invoke_model(modelId=EMBEDDER, body=body)["body"].read() == vector
     embedding_s = time.monotonic() - start
-    answer = None
     patient = harness.boto_client(running, "bedrock-runtime", retries=10)
     for one in readings:
         one.join(60)
@@ -215,3 +215,93 @@ def test_a_drain_ends_at_its_limit(server, figure):
     with pytest.raises(Exception) as caught:
         list(seen)
     assert not isinstance(caught.value, StopIteration)
+
+
+@pytest.mark.parametrize("what", ["nothing sent", "idle after an answer", "half of the headers", "half of the body", "idle HTTP/2"])
+def test_open_connections_do_not_hold_the_end_beyond_the_drain(server, figure, what):
+    running = server(config=SCRIPTED, models=False, options=["--set", "server.drain_timeout=2 s"])
+    request = wire.http1(running, "converse", "hello")
+
+    async def stop_beside_it():
+        reader, writer = await wire.connect(running)
+        if what == "idle after an answer":
+            writer.write(request)
+            await wire.read_answer(reader)
+        elif what == "idle HTTP/2":
+            writer.write(wire.http2(running, "converse", "hello"))
+            await asyncio.sleep(0.3)
+        elif what != "nothing sent":
+            writer.write(request[:80] if what == "half of the headers" else request[:-10])
+        await asyncio.sleep(0.1)
+        os.kill(running.pid, signal.SIGTERM)
+        start = time.monotonic()
+        code = await asyncio.to_thread(ended, running)
+        writer.close()
+        return code, time.monotonic() - start
+
+    code, took = asyncio.run(stop_beside_it())
+    figure(f"SIGTERM beside a connection with {what}, drain_timeout 2 s: ended after", took, "s")
+    assert code == 0 and took < 4
+
+
+def test_a_hung_engine_holds_neither_its_callers_nor_other_models_nor_the_end(server, figure):
+    running = server()
+    client = harness.boto_client(running, "bedrock-runtime")
+    client.converse(modelId=CLAUDE, messages=messages("Say hello."), inferenceConfig={"maxTokens": 2})
+    hung = next(iter(engines(running)))
+    os.kill(hung, signal.SIGSTOP)
+    hasty = harness.boto_client(running, "bedrock-runtime", read_timeout_s=1)
+    with pytest.raises(botocore.exceptions.ReadTimeoutError):
+        hasty.converse(modelId=CLAUDE, messages=messages("Say hello."), inferenceConfig={"maxTokens": 2})
+    hasty.close()
+    wire.wait_until(lambda: failing.gauge(running, "outcrop_exchanges") <= 1, 5)
+    assert client.invoke_model(modelId=EMBEDDER, body='{"inputText": "a river"}')["body"].read()
+    os.kill(running.pid, signal.SIGTERM)
+    start = time.monotonic()
+    assert ended(running) == 0
+    figure("SIGTERM with an engine that hangs: ended after", time.monotonic() - start, "s")
+    assert not wire.alive(hung)
+
+
+def test_a_crash_loop_is_refused_with_its_reason_and_ends_by_itself(server, figure):
+    running = server()
+    client = harness.boto_client(running, "bedrock-runtime")
+    ask = dict(modelId=CLAUDE, messages=messages("Say hello."), inferenceConfig={"maxTokens": 2})
+    client.converse(**ask)
+    over = threading.Event()
+
+    def kill_each():
+        while not over.wait(0.02):
+            for pid in engines(running):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    killing = threading.Thread(target=kill_each, daemon=True)
+    killing.start()
+    refusals = []
+    for _ in range(4):
+        try:
+            client.converse(**ask)
+        except (client.exceptions.ModelNotReadyException, client.exceptions.ModelStreamErrorException) as error:
+            refusals.append(error.response["Error"]["Message"])
+    over.set()
+    killing.join()
+    assert len(refusals) >= 3 and any("killed by signal 9" in one for one in refusals), refusals
+    start = time.monotonic()
+
+    def answered():
+        try:
+            return bool(client.converse(**ask)["output"])
+        except (client.exceptions.ModelNotReadyException, client.exceptions.ModelStreamErrorException):
+            return False
+
+    wire.wait_until(answered, 30, 0.2)
+    figure("an engine that was killed at each start, then let alone: answers after", time.monotonic() - start, "s")
+
+
+def test_a_second_server_on_the_same_data_is_refused(server, tmp_path):
+    running = server(config=SCRIPTED, models=False)
+    with pytest.raises(RuntimeError, match="in use by process"):
+        harness.Server(tmp_path / "second", config=SCRIPTED, models=False, data=running.data)

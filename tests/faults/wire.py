@@ -64,6 +64,10 @@ def http2(server, action, text, streams=1):
     return out
 
 
+def reset_frame(stream):
+    return _frame(3, 0, stream, struct.pack(">I", 8))  # CANCEL
+
+
 class Broken(Exception):
     """The answer ended early, or does not hold together."""
 
