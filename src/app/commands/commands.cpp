@@ -111,7 +111,7 @@ std::vector<Command> store_commands(const Program& program) {
       {.name = "models remove",
        .summary = "Remove a model that was added; its file goes only if it was copied or fetched",
        .words = {{"NAME", "as outcrop models shows it"}},
-       .examples = {{"outcrop models remove qwen3-4b-q4_k_m", ""}},
+       .examples = {{"outcrop models remove qwen3-4b-q4-k-m", ""}},
        .run = run_models_remove},
       {.name = "keys",
        .summary = "List the keys that requests may be signed with",

@@ -18,8 +18,7 @@ bool is_region(std::string_view text) {
 
 bool is_model_name(std::string_view text) {
   return !text.empty() && text.size() <= 63 && text.front() != '-' && text.front() != '.' &&
-         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") ==
-             std::string_view::npos;
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string_view::npos;
 }
 
 void add_top(std::vector<Option<Config>>& out) {
@@ -110,7 +109,7 @@ const std::vector<Option<ModelEntry>>& model_options() {
           {.key = "name",
            .summary = "How this model is called here; the part after `local:` in ids and headers.",
            .example = "\"qwen3-4b\"",
-           .pattern = "a name of at most 63 of a-z, 0-9, '-', '.' and '_'",
+           .pattern = "a name of at most 63 of a-z, 0-9, '-' and '.'",
            .accepts = is_model_name,
            .required = true},
           FIELD(name)),

@@ -120,8 +120,9 @@ std::string name_for(std::string_view path) {
   auto of = name.rfind("-of-");
   if (of != std::string::npos && of > 6 && name.size() == of + 9) name.resize(of - 6);
   for (char& c : name) {
-    bool fine =
-        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    // No '_': Bedrock's pattern of a model id takes none beside a dot, and a name is asked for as
+    // an id.
+    bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
     if (!fine) c = '-';
   }
   name.erase(0, name.find_first_not_of("-."));
@@ -212,11 +213,11 @@ Task<Result<Model>> ModelRegistry::add(Addition addition) {
   }
   if (addition.name.empty()) addition.name = name_for(addition.path);
   if (!is_model_name(addition.name)) {
-    co_return fail(Code::validation,
-                   "name = \"{}\": at most 63 of a-z, 0-9, '-', '.' and '_' are wanted, beginning "
-                   "with a letter, "
-                   "a digit or '_'",
-                   addition.name);
+    co_return fail(
+        Code::validation,
+        "name = \"{}\": at most 63 of a-z, 0-9, '-' and '.' are wanted, beginning with a "
+        "letter or a digit",
+        addition.name);
   }
   std::string path = addition.path;
   auto check = [path] { return check_gguf(path); };

@@ -85,7 +85,7 @@ class ModelRegistry {
   std::function<void()> changed_;
 };
 
-/// "/x/Qwen3-4B-Q4_K_M.gguf" -> "qwen3-4b-q4_k_m"; the part number of a split file is left out.
+/// "/x/Qwen3-4B-Q4_K_M.gguf" -> "qwen3-4b-q4-k-m"; the part number of a split file is left out.
 std::string name_for(std::string_view path);
 bool is_model_name(std::string_view name);
 

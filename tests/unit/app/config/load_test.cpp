@@ -162,7 +162,7 @@ TEST(Config, NamesFileLineValueAndWhatIsWanted) {
        "outcrop.toml:2: model.path is missing: a file is wanted, such as "
        "\"/srv/models/qwen3-4b-q4_k_m.gguf\""},
       {"[[model]]\nname = \"A b\"\npath = \"/a\"",
-       "outcrop.toml:2: model.name = \"A b\": a name of at most 63 of a-z, 0-9, '-', '.' and '_' "
+       "outcrop.toml:2: model.name = \"A b\": a name of at most 63 of a-z, 0-9, '-' and '.' "
        "is wanted, such as "
        "\"qwen3-4b\""},
       {"[[scripted]]\nname = \"a\"\nkind = \"video\"",

@@ -134,7 +134,9 @@ TEST_F(RegistryTest, ARescanSeesNewAndBrokenFilesAndTellsOnce) {
 }
 
 TEST(Names, AreMadeFromFiles) {
-  EXPECT_EQ(name_for("/x/Qwen3-4B-Q4_K_M.gguf"), "qwen3-4b-q4_k_m");
+  EXPECT_EQ(name_for("/x/Qwen3-4B-Q4_K_M.gguf"), "qwen3-4b-q4-k-m");
+  EXPECT_EQ(name_for("SmolLM2-135M-Instruct.Q4_1.gguf"), "smollm2-135m-instruct.q4-1")
+      << "with '_' beside the dot it would be no model id by Bedrock's pattern";
   EXPECT_EQ(name_for("Big-00001-of-00003.gguf"), "big");
   EXPECT_EQ(name_for("..gguf"), "model");
   EXPECT_EQ(name_for("a b/c d.GGUF"), "c-d");
