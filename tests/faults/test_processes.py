@@ -123,6 +123,28 @@ def test_killing_an_engine_ends_its_streams_with_an_exception_and_nothing_else(s
     assert beside["text"] == others.strip() or beside["text"] == others
 
 
+def test_a_plain_call_whose_engine_dies_may_be_tried_again(server):
+    """Nothing was sent yet: the error is one that clients retry, and a client that does gets its answer."""
+    running = server()
+    client = harness.boto_client(running, "bedrock-runtime")
+    ask = dict(modelId=CLAUDE, messages=messages("Write a long story about a river."), inferenceConfig={"maxTokens": 600, "temperature": 0.0})
+    client.converse(**{**ask, "inferenceConfig": {"maxTokens": 1}})
+
+    def kill():
+        time.sleep(1.5)
+        for pid in engines(running):
+            os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        client.converse(**ask)
+    killer.join()
+    assert caught.value.response["Error"]["Code"] == "ModelNotReadyException"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert client.converse(**{**ask, "inferenceConfig": {"maxTokens": 1}})["output"]
+
+
 def test_the_next_call_after_a_killed_engine_is_answered_within_ten_seconds(server, figure):
     running = server()
     client = harness.boto_client(running, "bedrock-runtime", retries=10)

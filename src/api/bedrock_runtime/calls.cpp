@@ -57,6 +57,12 @@ Result<void> check_companions(const json::Object& document) {
   return {};
 }
 
+Error for_plain_answer(Error error) {
+  if (error.code == Code::model_stream_error && !error.original_status)
+    error.code = Code::model_not_ready;
+  return error;
+}
+
 std::int64_t elapsed_ms(const Request& request) {
   return std::chrono::duration_cast<Millis>(now() - request.arrived).count();
 }

@@ -22,6 +22,10 @@ wire::Headers served_headers(const models::Served& served);
 /// prompt).
 Result<void> check_companions(const json::Object& document);
 
+/// A stream that broke, seen by an operation that has sent nothing yet: the caller may simply try
+/// again. What an upstream said in words of its own is passed on.
+Error for_plain_answer(Error error);
+
 /// Milliseconds since the request came in.
 std::int64_t elapsed_ms(const Request& request);
 

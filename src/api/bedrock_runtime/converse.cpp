@@ -57,7 +57,8 @@ class ConverseSink : public models::Sink {
 Task<Result<Answer>> converse(std::shared_ptr<const Runtime> runtime, const Request& request) {
   CO_TRY(call, decode(*runtime, request, false));
   auto sink = std::make_shared<CollectingSink>();
-  CO_CHECK(co_await runtime->model->converse(call, sink));
+  if (auto answered = co_await runtime->model->converse(call, sink); !answered)
+    co_return fail(for_plain_answer(std::move(answered.error())));
   auto reply = sink->take();
   reply.latency_ms = elapsed_ms(request);
   Answer answer;

@@ -84,7 +84,8 @@ Task<Result<Answer>> invoke_text(std::shared_ptr<const Runtime> runtime, const R
   auto call = new_call(request, *runtime, false);
   call->conversation = std::move(std::get<models::Conversation>(decoded.request.content));
   auto sink = std::make_shared<CollectingSink>();
-  CO_CHECK(co_await runtime->model->converse(call, sink));
+  if (auto answered = co_await runtime->model->converse(call, sink); !answered)
+    co_return fail(for_plain_answer(std::move(answered.error())));
   auto reply = sink->take();
   reply.latency_ms = elapsed_ms(request);
   auto body = decoded.dialect->encode_reply(reply, decoded.request.shape, decoded.model_id);

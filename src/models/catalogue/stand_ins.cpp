@@ -93,9 +93,15 @@ const LocalModel* StandIns::default_for(Kind kind) const {
                             : kind == Kind::embedding ? settings_.embedding
                                                       : settings_.rerank;
   if (!name.empty()) return find(name);
-  auto found = std::find_if(models_.begin(), models_.end(),
-                            [&](const auto& model) { return model.kind == kind; });
-  return found == models_.end() ? nullptr : &*found;
+  // A model that computes goes before one that answers by rule: those stand in only where they are
+  // told to, unless there is nothing else.
+  const LocalModel* otherwise = nullptr;
+  for (const auto& model : models_) {
+    if (model.kind != kind) continue;
+    if (model.provider != "scripted") return &model;
+    if (!otherwise) otherwise = &model;
+  }
+  return otherwise;
 }
 
 Binding StandIns::to_local(const LocalModel& model, const ModelFacts* facts, std::string asked,

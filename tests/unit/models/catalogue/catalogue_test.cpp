@@ -221,6 +221,16 @@ TEST(StandIns, AnswerByRulePatternOrDefault) {
   EXPECT_EQ(stand_ins->resolve("minilm")->dimensions, std::vector<int>{384});
 }
 
+TEST(StandIns, AScriptedModelIsTheDefaultOnlyWhereNothingComputes) {
+  LocalModel scripted{.name = "paced", .stands_in_for = {"meta.*"}, .provider = "scripted"};
+  LocalModel local{.name = "small"};
+  auto both = *StandIns::make({}, {scripted, local});
+  EXPECT_EQ(both.resolve("anthropic.claude-3-haiku-20240307-v1:0")->target, "small");
+  EXPECT_EQ(both.resolve("meta.llama3-8b-instruct-v1:0")->target, "paced");
+  auto alone = *StandIns::make({}, {scripted});
+  EXPECT_EQ(alone.resolve("anthropic.claude-3-haiku-20240307-v1:0")->target, "paced");
+}
+
 TEST(StandIns, RefuseWithAReason) {
   auto stand_ins = *StandIns::make({}, models());
   EXPECT_EQ(stand_ins.resolve("nobody.model-v1:0").error().message,
