@@ -67,7 +67,8 @@ run_steps() {
     die "$label failed (exit code $status). The whole output is in $log"
   fi
   last=$(grep -oE '^\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 | tr -d '[]' || true)
-  if [ -n "$last" ]; then row "$label" "${last%/*} of ${last#*/}   $(duration $((SECONDS - started)))   $detail"
+  # [0/2] is a look around (have files come or gone?), after which nothing was to be done.
+  if [ -n "$last" ] && [ "${last%/*}" != 0 ]; then row "$label" "${last%/*} of ${last#*/}   $(duration $((SECONDS - started)))   $detail"
   else row "$label" "up to date   $detail"; fi
 }
 
