@@ -17,7 +17,7 @@
 
 namespace outcrop::gateway {
 
-enum class Need : std::uint8_t { text, embedding, rerank };
+enum class Need : std::uint8_t { any, text, embedding, rerank };
 
 /// One way to answer a call.
 struct Candidate {

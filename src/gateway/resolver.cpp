@@ -8,7 +8,8 @@ namespace {
 using models::Kind;
 
 Result<void> check_need(const models::Binding& binding, Need need, std::string_view asked) {
-  bool fits = need == Need::text        ? binding.kind == Kind::chat
+  bool fits = need == Need::any         ? true
+              : need == Need::text      ? binding.kind == Kind::chat
               : need == Need::embedding ? binding.kind == Kind::embedding
                                         : binding.kind == Kind::rerank;
   if (fits) return {};

@@ -124,3 +124,9 @@ def test_a_guardrail_that_does_not_exist_is_refused(boto):
     with pytest.raises(botocore.exceptions.ClientError, match="guardrail identifier or version"):
         boto("bedrock-runtime").invoke_model(modelId=CLAUDE, body=json.dumps(anthropic("a")), guardrailIdentifier="abcdefghijkl",
                                              guardrailVersion="1")
+
+
+@pytest.mark.operation(INVOKE)
+def test_a_model_that_makes_images_is_refused_before_its_body_is_read(boto):
+    with pytest.raises(botocore.exceptions.ClientError, match="makes images, and no model here can"):
+        boto("bedrock-runtime").invoke_model(modelId="amazon.nova-canvas-v1:0", body=json.dumps({"taskType": "TEXT_IMAGE"}))

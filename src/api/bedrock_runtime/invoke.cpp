@@ -21,9 +21,10 @@ struct Decoded {
 };
 
 Result<Decoded> decode(const Runtime& runtime, std::string_view asked, std::string_view body) {
-  // What the id means decides which dialect its body is in; a kind that cannot be called this way
-  // is refused by the stage that calls.
-  TRY(model_id, runtime.base_model(asked));
+  // What the id means decides in whose format the body is; a model that nobody here can stand in
+  // for is refused before its body is looked at.
+  TRY(resolution, runtime.resolver->resolve(asked, Need::any));
+  std::string model_id = resolution.binding.asked;
   const auto* dialect = models::dialect_for(model_id);
   if (!dialect)
     return fail(Code::validation,

@@ -26,11 +26,6 @@ Task<Result<Answer>> count_tokens(std::shared_ptr<const Runtime> runtime, const 
 
 }  // namespace
 
-Result<std::string> Runtime::base_model(std::string_view asked) const {
-  TRY(reference, models::parse_model_reference(asked));
-  return reference.id;
-}
-
 void add_bedrock_runtime(Front& front, std::shared_ptr<const Runtime> runtime) {
   constexpr std::string_view service = "bedrock-runtime";
   front.add(service, "Converse", PlainOperation([runtime](const Request& request) {

@@ -18,10 +18,8 @@ struct RuntimeLimits {
 struct Runtime {
   models::ModelPtr model;  // the gateway's pipeline
   std::shared_ptr<const gateway::Resolver>
-      resolver;  // which dialect a native body speaks hangs on the model
+      resolver;  // in whose vendor's format a native body is hangs on the model
   RuntimeLimits limits{};
-  /// The base model's id, whose vendor's body format InvokeModel speaks. Errors: validation.
-  Result<std::string> base_model(std::string_view asked) const;
 };
 
 /// Registers Converse, ConverseStream, CountTokens, InvokeModel and InvokeModelWithResponseStream.

@@ -100,8 +100,8 @@ class Installation {
 
     auto resolver = table_->resolver();
     auto pipeline = gateway::make_settle_stage(gateway::make_call_stage(resolver), metrics_);
-    api::add_bedrock_runtime(*front_,
-                             std::make_shared<const api::Runtime>(api::Runtime{pipeline, {}}));
+    api::add_bedrock_runtime(
+        *front_, std::make_shared<const api::Runtime>(api::Runtime{pipeline, resolver, {}}));
     api::add_bedrock(*front_, [this] { return table_->stand_ins(); });
     app::add_doors(*front_, *administration_, metrics_,
                    {[this] { return !stopping_; }, [this] { refresh_metrics(); }});

@@ -61,6 +61,7 @@ std::string TextGate::feed(std::string_view bytes) {
 }
 
 std::string TextGate::flush() {
+  held_.resize(whole_utf8(held_));  // the beginning of a character that never came
   std::string shown = with_valid_utf8(held_);
   held_.clear();
   return shown;

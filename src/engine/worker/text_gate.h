@@ -15,7 +15,7 @@ class TextGate {
 
   /// Text that can be shown. After a stop sequence was seen, nothing more comes.
   std::string feed(std::string_view bytes);
-  /// What was held back, at the end of generation. A character that never became whole is U+FFFD.
+  /// What was held back, at the end of generation. A character that never became whole is left out.
   std::string flush();
   /// The stop sequence that was met.
   const std::optional<std::string>& hit() const { return hit_; }

@@ -160,7 +160,9 @@ TEST_F(Pipeline, TokensAndOutcomesAreCounted) {
   EXPECT_NE(text.find("outcrop_model_calls_total{outcome=\"ok\"} 1"), std::string::npos) << text;
   EXPECT_NE(text.find("outcrop_model_calls_total{outcome=\"throttled\"} 1"), std::string::npos)
       << text;
-  EXPECT_NE(text.find("kind=\"output\"} 2"), std::string::npos) << text;
+  EXPECT_NE(text.find("{kind=\"output\",model=\"anthropic.claude-3-haiku-20240307-v1:0\"} 2"),
+            std::string::npos)
+      << text;
 }
 
 TEST_F(Pipeline, AnUnknownModelFailsBeforeAnybodyIsAsked) {

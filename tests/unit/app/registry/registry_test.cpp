@@ -65,12 +65,12 @@ TEST_F(RegistryTest, ListsConfiguredAddedAndFolder) {
                            .kind = {},
                            .stands_in_for = {"a.*"}});
   open();
-  EXPECT_EQ(names(), "zeta:configured tiny-q4_0:folder ");
+  EXPECT_EQ(names(), "zeta:configured tiny-q4-0:folder ");
   ASSERT_TRUE(add({.name = "mine",
                    .path = folder.write("m.gguf", gguf_bytes(100)),
                    .stands_in_for = {"x.*", "y"},
                    .sha256 = "ab"}));
-  EXPECT_EQ(names(), "zeta:configured mine:added tiny-q4_0:folder ");
+  EXPECT_EQ(names(), "zeta:configured mine:added tiny-q4-0:folder ");
   open();  // a new process
   const Model* mine = registry->find("mine");
   ASSERT_TRUE(mine);
@@ -92,15 +92,15 @@ TEST_F(RegistryTest, AFileOfTheFolderThatIsAddedStandsThereOnce) {
 TEST_F(RegistryTest, NamesAreUniqueAndRefusalsSayWhatToDo) {
   open();
   std::string path = folder.write("m.gguf", gguf_bytes());
-  EXPECT_EQ(add({.name = "tiny-q4_0", .path = path}).error().message,
-            "the name tiny-q4_0 is taken by " + folder.path("data/models/Tiny-Q4_0.gguf") +
+  EXPECT_EQ(add({.name = "tiny-q4-0", .path = path}).error().message,
+            "the name tiny-q4-0 is taken by " + folder.path("data/models/Tiny-Q4_0.gguf") +
                 " (folder): choose another with --name");
   EXPECT_EQ(add({.name = "Not A Name", .path = path}).error().code, Code::validation);
   EXPECT_EQ(add({.name = "x", .path = "relative.gguf"}).error().code, Code::validation);
   EXPECT_THAT(add({.name = "x", .path = folder.path("none.gguf")}).error().message,
               HasSubstr("cannot be read"));
   EXPECT_EQ(remove("nobody").error().code, Code::not_found);
-  EXPECT_THAT(remove("tiny-q4_0").error().message,
+  EXPECT_THAT(remove("tiny-q4-0").error().message,
               HasSubstr("comes from the models folder: remove the file"));
 }
 
@@ -114,7 +114,7 @@ TEST_F(RegistryTest, RemovingTakesOnlyAnOwnedFileAway) {
   ASSERT_TRUE(remove("foreign"));
   EXPECT_FALSE(std::filesystem::exists(own));
   EXPECT_TRUE(std::filesystem::exists(foreign));
-  EXPECT_EQ(names(), "tiny-q4_0:folder ");
+  EXPECT_EQ(names(), "tiny-q4-0:folder ");
 }
 
 TEST_F(RegistryTest, ARescanSeesNewAndBrokenFilesAndTellsOnce) {
@@ -128,7 +128,7 @@ TEST_F(RegistryTest, ARescanSeesNewAndBrokenFilesAndTellsOnce) {
   folder.write("data/models/page.gguf", "<!DOCTYPE html><html>sign in</html>");
   loop.run(into(registry->rescan(), &result));
   EXPECT_EQ(changes, 1);
-  EXPECT_EQ(names(), "new:folder page:folder tiny-q4_0:folder ");
+  EXPECT_EQ(names(), "new:folder page:folder tiny-q4-0:folder ");
   EXPECT_THAT(registry->find("page")->problem, HasSubstr("is no GGUF file: it is a web page"));
   EXPECT_EQ(registry->find("new")->problem, "");
 }

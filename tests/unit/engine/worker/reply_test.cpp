@@ -125,7 +125,7 @@ TEST(TextGateTest, ShowsWholeCharactersAlone) {
   EXPECT_EQ(gate.feed("a\xF0\x9F"), "a");
   EXPECT_EQ(gate.feed("\x98\x80"), "\xF0\x9F\x98\x80");
   EXPECT_EQ(gate.feed("\xC3"), "");
-  EXPECT_EQ(gate.flush(), "\xEF\xBF\xBD");
+  EXPECT_EQ(gate.flush(), "");
   EXPECT_EQ(with_valid_utf8("a\xFF\xC3\xA4"), "a\xEF\xBF\xBD\xC3\xA4");
 }
 
