@@ -183,6 +183,13 @@ Task<void> run_until_stopped(Installation& installation, OneShot<int> stopped, E
   co_await installation.stop();
 }
 
+std::string next_step(const Error& trouble, const config::Config& config) {
+  if (trouble.code == Code::conflict) return "outcrop stop --data " + config.data_dir;
+  if (trouble.code == Code::io)
+    return "outcrop serve --listen 127.0.0.1:0 takes a free port; outcrop doctor looks closer";
+  return {};
+}
+
 void configure_log(const config::Log& log) {
   observe::LogOptions options;
   options.level = log.level;
@@ -209,7 +216,9 @@ int serve(const config::Config& config) {
     Installation installation(loop, config);
     loop.run(run_until_stopped(installation, stopped, trouble, failed));
   }
-  if (failed) return cli::report(console, cli::trouble(trouble, "The server could not start."));
+  if (failed)
+    return cli::report(
+        console, cli::trouble(trouble, "The server could not start.", next_step(trouble, config)));
   return cli::done;
 }
 
