@@ -130,9 +130,14 @@ def test_a_plain_call_whose_engine_dies_may_be_tried_again(server):
     ask = dict(modelId=CLAUDE, messages=messages("Write a long story about a river."), inferenceConfig={"maxTokens": 600, "temperature": 0.0})
     client.converse(**{**ask, "inferenceConfig": {"maxTokens": 1}})
 
+    begin = {pid: wire.cpu_s(pid) for pid in engines(running)}
+
     def kill():
-        time.sleep(1.5)
-        for pid in engines(running):
+        """Once the engine has computed for a second: well past the prompt, well before the end."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and all(wire.cpu_s(pid) - used < 1 for pid, used in begin.items()):
+            time.sleep(0.05)
+        for pid in begin:
             os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
