@@ -113,6 +113,12 @@ Task<Result<void>> write_last_used(StatePtr state) {
   co_return outcome;
 }
 
+/// Also waits for a write that is under way: the store answers in order.
+Task<Result<void>> write_all(StatePtr state) {
+  if (state->writing) CO_CHECK(co_await state->records.query("SELECT 1"));
+  co_return co_await write_last_used(std::move(state));
+}
+
 Task<void> write_in_background(StatePtr state) {
   // A failure keeps the notes for the next write, and flush() reports it if it lasts.
   auto outcome = co_await write_last_used(std::move(state));
@@ -275,7 +281,7 @@ class StoredKeys final : public Keys {
     detach(write_in_background(state_));
   }
 
-  Task<Result<void>> flush() override { return write_last_used(state_); }
+  Task<Result<void>> flush() override { return write_all(state_); }
 
  private:
   StatePtr state_;
