@@ -95,6 +95,17 @@ def test_a_cache_point_is_accepted_with_zero_counts(boto):
     assert answer["usage"].get("cacheWriteInputTokens", 0) == 0
 
 
+def test_fields_of_the_native_reply_come_back_when_asked_for(boto):
+    client = boto("bedrock-runtime")
+    ask = dict(modelId=CLAUDE, messages=[user("Say hello.")], inferenceConfig=GREEDY,
+               additionalModelResponseFieldPaths=["/stop_reason", "/usage/output_tokens", "/not/there"])
+    answer = client.converse(**ask)
+    wanted = {"stop_reason": answer["stopReason"], "usage": {"output_tokens": answer["usage"]["outputTokens"]}}
+    assert answer["additionalModelResponseFields"] == wanted
+    stop = next(event["messageStop"] for event in client.converse_stream(**ask)["stream"] if "messageStop" in event)
+    assert stop["additionalModelResponseFields"] == wanted
+
+
 WEATHER = {"tools": [{"toolSpec": {"name": "get_weather", "description": "The weather in a city.", "inputSchema": {"json": {
     "type": "object", "properties": {"city": {"type": "string", "description": "the city"}}, "required": ["city"]}}}}]}
 
