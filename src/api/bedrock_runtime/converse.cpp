@@ -31,8 +31,9 @@ Result<std::shared_ptr<models::Call>> decode(const Runtime& runtime, const Reque
 json::Value additional_fields(const Runtime& runtime, const models::Call& call,
                               models::Reply reply) {
   const auto& paths = call.conversation.additional_response_paths;
+  if (paths.empty()) return nullptr;  // nearly every call
   auto resolution = runtime.resolver->resolve(call.asked, gateway::Need::text);
-  if (paths.empty() || !resolution) return nullptr;
+  if (!resolution) return nullptr;
   const auto& model_id = resolution->binding.asked;
   const auto* dialect = models::dialect_for(model_id);
   if (!dialect) return nullptr;
