@@ -17,10 +17,7 @@ class CurrentResolver : public gateway::Resolver {
  public:
   explicit CurrentResolver(const ModelTable& table) : table_(table) {}
   Result<gateway::Resolution> resolve(std::string_view asked, gateway::Need need) const override {
-    auto snapshot = gateway::make_resolver(
-        table_.stand_ins(), [this](const std::string& provider, const std::string& target) {
-          return table_.find(provider, target);
-        });
+    auto snapshot = table_.snapshot();  // a call keeps the one it began with
     return snapshot->resolve(asked, need);
   }
 
@@ -91,6 +88,10 @@ Result<void> ModelTable::rebuild(const registry::ModelRegistry& registry) {
   settings.enabled = config_.stand_ins == config::StandIns::on;
   TRY(stand_ins, models::StandIns::make(settings, std::move(models)));
   stand_ins_ = std::make_shared<const models::StandIns>(std::move(stand_ins));
+  snapshot_ = gateway::make_resolver(
+      stand_ins_, [this](const std::string& provider, const std::string& target) {
+        return find(provider, target);
+      });
   return {};
 }
 

@@ -31,6 +31,8 @@ class ModelTable {
   Result<void> rebuild(const registry::ModelRegistry& registry);
 
   std::shared_ptr<const models::StandIns> stand_ins() const { return stand_ins_; }
+  /// Over the models in force; made anew with each rebuild.
+  std::shared_ptr<const gateway::Resolver> snapshot() const { return snapshot_; }
   models::ModelPtr find(const std::string& provider, const std::string& target) const;
   /// A resolver that always asks the snapshot in force.
   std::shared_ptr<const gateway::Resolver> resolver();
@@ -41,6 +43,7 @@ class ModelTable {
   const config::Config& config_;
   MakeLocal make_local_;
   std::shared_ptr<const models::StandIns> stand_ins_;
+  std::shared_ptr<const gateway::Resolver> snapshot_;
   std::map<std::string, models::ModelPtr> providers_;  // "local:smollm2-135m-instruct"
 };
 
